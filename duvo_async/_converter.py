@@ -1,0 +1,233 @@
+"""JSON values to models: the only file that imports cattrs.
+
+Two converters with the same rules. The fast one says only that something is wrong; what is wrong is
+found by the explaining one, which costs a multiple and so runs only after a failure.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, TypeVar
+
+from attrs import Attribute, fields, has
+from cattrs import Converter, transform_error
+from cattrs.gen import make_dict_structure_fn, override
+
+from duvo_async.models import JSON
+from duvo_async.models._open_enum import OpenEnum
+
+_T = TypeVar("_T")
+
+
+class DecodeProblem(Exception):  # noqa: N818 - it is turned into a ResponseDecodeError
+    """Why a value is not what it should be.
+
+    Attributes:
+        problems: What is wrong, each with its JSON path.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+def structure(value: JSON, kind: type[_T], path: str = "$") -> _T:
+    """Make a model of a decoded JSON value.
+
+    Args:
+        value: The JSON value.
+        kind: The model's class.
+        path: Where the value stands in its document, for the error.
+
+    Returns:
+        The model. Unknown fields and unknown words of open enumerations are accepted.
+
+    Raises:
+        DecodeProblem: A required field is missing or a value has another type.
+    """
+    try:
+        return _FAST.structure(value, kind)
+    except Exception:  # noqa: BLE001 - cattrs lets through what the value provoked
+        problems = _explain(value, kind, path)
+    raise DecodeProblem(problems)
+
+
+def _explain(value: JSON, kind: type[Any], path: str) -> tuple[str, ...]:
+    try:
+        _EXPLAINING.structure(value, kind)
+    except Exception as error:  # noqa: BLE001 - as above
+        return tuple(transform_error(error, path, _describe))
+    raise AssertionError("the two converters disagree")  # pragma: no cover
+
+
+def _describe(error: BaseException, _kind: type[Any] | None) -> str:
+    if isinstance(error, KeyError):
+        return "required field missing"
+    if isinstance(error, _Mismatch):
+        return str(error)
+    return "expected an object"
+
+
+class _Mismatch(ValueError):  # noqa: N818 - as above
+    """A value of another type than the documents say. Its text never holds the value itself."""
+
+    def __init__(self, expected: str, value: object) -> None:
+        super().__init__(f"expected {expected}, not {_JSON_NAMES.get(type(value), 'another')}")
+
+
+_JSON_NAMES: dict[type, str] = {
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "a boolean",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+# The hooks are strict where cattrs converts by default: str(7) would hide a broken answer.
+
+
+def _string(value: object, _: object) -> str:
+    if type(value) is not str:
+        raise _Mismatch("a string", value)
+    return value
+
+
+def _boolean(value: object, _: object) -> bool:
+    if type(value) is not bool:
+        raise _Mismatch("a boolean", value)
+    return value
+
+
+def _count(value: object, _: object) -> int:
+    # The API types its counts as JSON numbers, and some encoders write 12 as 12.0.
+    if type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is not int:
+        raise _Mismatch("a whole number", value)
+    return value
+
+
+def _number(value: object, _: object) -> float:
+    if type(value) not in (int, float):
+        raise _Mismatch("a number", value)
+    try:
+        number = float(value)  # type: ignore[arg-type] # an int or a float, as just seen
+    except OverflowError:
+        number = float("inf")
+    if not isfinite(number):
+        raise _Mismatch("a finite number", value)
+    return number
+
+
+def _timestamp(value: object, _: object) -> datetime:
+    if type(value) is not str:
+        raise _Mismatch("a timestamp", value)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise _Mismatch("an ISO 8601 timestamp", value) from None
+    # The API writes UTC; a timestamp without a zone can only mean that.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _open_enum(value: object, kind: type[OpenEnum]) -> OpenEnum:
+    if type(value) is not str:
+        raise _Mismatch("a string", value)
+    return kind(value)
+
+
+def _as_is(value: Any, _: object) -> Any:  # noqa: ANN401 - the user's own JSON
+    return value
+
+
+def _is_object(value: object) -> bool:
+    return type(value) is dict
+
+
+def _object(value: object, _: object) -> object:
+    if not _is_object(value):
+        raise _Mismatch("an object", value)
+    return value
+
+
+def _make_converter(*, detailed: bool) -> Converter:
+    converter = Converter(detailed_validation=detailed)
+    converter.register_structure_hook(str, _string)
+    converter.register_structure_hook(bool, _boolean)
+    converter.register_structure_hook(int, _count)
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(datetime, _timestamp)
+    converter.register_structure_hook(OpenEnum, _open_enum)
+    converter.register_structure_hook_factory(_is_tuple, _make_tuple_factory(converter))
+    converter.register_structure_hook_factory(has, _make_model_factory(converter))
+    return converter
+
+
+def _is_tuple(kind: object) -> bool:
+    return getattr(kind, "__origin__", None) is tuple
+
+
+_Hook = Callable[[Any, Any], Any]
+
+
+def _make_tuple_factory(converter: Converter) -> Callable[[Any], _Hook]:
+    def factory(kind: Any) -> _Hook:  # noqa: ANN401 - a typing construct
+        as_list = list[kind.__args__[0]]
+        structure_list = converter.get_structure_hook(as_list)
+
+        def structure_tuple(value: object, _: object) -> tuple[Any, ...]:
+            if type(value) is not list:
+                raise _Mismatch("an array", value)
+            return tuple(structure_list(value, as_list))
+
+        return structure_tuple
+
+    return factory
+
+
+def _make_model_factory(converter: Converter) -> Callable[[Any], _Hook]:
+    def factory(kind: Any) -> _Hook:  # noqa: ANN401 - any attrs class
+        special = {
+            attribute.name: override(struct_hook=hook)
+            for attribute in fields(kind)
+            if (hook := _field_hook(converter, attribute)) is not None
+        }
+        structure_fields = make_dict_structure_fn(kind, converter, **special)  # type: ignore[arg-type] # overrides only
+
+        def structure_model(value: Any, kind: Any) -> Any:  # noqa: ANN401 - any attrs class
+            if not _is_object(value):
+                raise _Mismatch("an object", value)
+            return structure_fields(value, kind)
+
+        return structure_model
+
+    return factory
+
+
+def _field_hook(converter: Converter, attribute: "Attribute[Any]") -> _Hook | None:
+    """Give the few fields their own hook whose annotation does not say how to read them."""
+    annotation = str(attribute.type)
+    if "JSON" in annotation:
+        return _lenient(attribute, _object) if "Mapping" in annotation else _as_is
+    if attribute.type is not None and _is_tuple(attribute.type) and attribute.default == ():
+        return _lenient(attribute, converter.get_structure_hook(attribute.type))
+    return None
+
+
+def _lenient(attribute: "Attribute[Any]", hook: _Hook) -> _Hook:
+    """Read the null of an optional collection as the empty one that its absence means."""
+    default: Any = attribute.default
+
+    def read(value: object, kind: Any) -> Any:  # noqa: ANN401 - as the hook gives
+        if value is None:
+            return default.factory() if hasattr(default, "factory") else default
+        return hook(value, kind)
+
+    return read
+
+
+_FAST = _make_converter(detailed=False)
+_EXPLAINING = _make_converter(detailed=True)

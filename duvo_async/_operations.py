@@ -1,0 +1,211 @@
+"""The API's operations: what each sends, and what its answer means. Nothing here awaits."""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve
+
+from duvo_async._converter import DecodeProblem, structure
+from duvo_async._protocol import (
+    Call,
+    FileForm,
+    Request,
+    Response,
+    json_body,
+    member,
+    parse_json,
+    request_id,
+)
+from duvo_async._routes import Routes
+from duvo_async.errors import NotFoundError
+from duvo_async.models import (
+    AnsweredHumanRequest,
+    HumanRequest,
+    Message,
+    MessagesPage,
+    Run,
+    Sandbox,
+    SandboxFile,
+    StopResult,
+    UploadedFile,
+    UploadUrl,
+)
+from duvo_async.models.human_requests import joined
+
+MAX_PAGE_SIZE = 50
+"""Messages a page (API reference, "Get Run Messages"; one guide says 100)."""
+
+
+def health(routes: Routes) -> Call[bool]:
+    """Ask whether the API is up. Its body is not documented, so any 2xx says yes."""
+    return Call(Request(method="GET", path=routes.health()), lambda _: True)
+
+
+def start_run(  # noqa: PLR0913 - the fields of the body
+    routes: Routes,
+    *,
+    agent_id: str,
+    message: str | None,
+    sandbox_id: str | None,
+    webhook_url: str | None,
+    idempotency_key: str | None,
+) -> Call[Run]:
+    """Start a run."""
+    if not isinstance(agent_id, str) or not agent_id.strip():
+        raise ValueError("agent_id must not be empty")
+    fields = {
+        "agent_id": agent_id,
+        "message": None if message is None else _filled("message", message),
+        "sandbox_id": None if sandbox_id is None else _filled("sandbox_id", sandbox_id),
+        "webhook_url": webhook_url,
+    }
+    return Call(
+        _post(routes.runs(), fields, idempotency_key),
+        lambda response: member(response.body, "run", Run),
+    )
+
+
+def get_run(routes: Routes, run_id: str) -> Call[Run]:
+    """Read a run with the request that it waits for."""
+    request = Request(method="GET", path=routes.run(run_id))
+
+    def decode(response: Response) -> Run:
+        body = parse_json(response.body)
+        if not isinstance(body, dict) or "run" not in body:
+            raise DecodeProblem(("required field missing @ $.run",))
+        if body["run"] is None:
+            raise _gone(request, response)
+        run = structure(body["run"], Run, "$.run")
+        pending = body.get("pending_human_request")
+        if pending is None:
+            return run
+        human_request = structure(pending, HumanRequest, "$.pending_human_request")
+        return evolve(run, pending_human_request=human_request)
+
+    return Call(request, decode)
+
+
+def _gone(request: Request, response: Response) -> NotFoundError:
+    return NotFoundError(
+        status=response.status,
+        reason="the run no longer exists (the API sent null for it)",
+        method=request.method,
+        path=request.path,
+        request_id=request_id(response),
+    )
+
+
+def list_messages(routes: Routes, run_id: str, *, limit: int, offset: int) -> Call[MessagesPage]:
+    """Read a page of a run's messages."""
+    _whole("limit", limit, least=1, most=MAX_PAGE_SIZE)
+    _whole("offset", offset, least=0)
+    query = (("limit", str(limit)), ("offset", str(offset)))
+    request = Request(method="GET", path=routes.messages(run_id), query=query)
+    return Call(request, lambda response: structure(parse_json(response.body), MessagesPage))
+
+
+def post_message(
+    routes: Routes, run_id: str, *, message: str, idempotency_key: str | None
+) -> Call[Message]:
+    """Say something to a run."""
+    fields = {"message": _filled("message", message)}
+    return Call(
+        _post(routes.messages(run_id), fields, idempotency_key),
+        lambda response: member(response.body, "message", Message),
+    )
+
+
+def respond(  # noqa: PLR0913 - the parts of the path and the fields of the body
+    routes: Routes,
+    run_id: str,
+    request_id: str,
+    *,
+    approved: bool | None,
+    answers: Mapping[str, str | Sequence[str]] | None,
+    idempotency_key: str | None,
+) -> Call[AnsweredHumanRequest]:
+    """Answer a run's human request."""
+    if (approved is None) == (answers is None):
+        raise ValueError("give either approved or answers: one of them, not both")
+    if approved is not None and not isinstance(approved, bool):
+        raise TypeError(f"approved must be True or False, not {approved!r}")
+    if answers is not None and not answers:
+        raise ValueError("answers must not be empty")
+    texts = {question: joined(answer) for question, answer in (answers or {}).items()}
+    fields = {"approved": approved, "answers": texts or None}
+    return Call(
+        _post(routes.respond(run_id, request_id), fields, idempotency_key),
+        lambda response: member(response.body, "human_request", AnsweredHumanRequest),
+    )
+
+
+def stop_run(routes: Routes, run_id: str, *, idempotency_key: str | None) -> Call[StopResult]:
+    """Stop a run."""
+    return Call(
+        Request(method="POST", path=routes.stop(run_id), idempotency_key=idempotency_key),
+        lambda response: structure(parse_json(response.body), StopResult),
+    )
+
+
+def create_sandbox(routes: Routes, *, idempotency_key: str | None) -> Call[Sandbox]:
+    """Make a sandbox."""
+    return Call(
+        Request(method="POST", path=routes.sandboxes(), idempotency_key=idempotency_key),
+        lambda response: structure(parse_json(response.body), Sandbox),
+    )
+
+
+def create_upload_url(
+    routes: Routes, sandbox_id: str, *, path: str, idempotency_key: str | None
+) -> Call[UploadUrl]:
+    """Ask for a presigned URL."""
+    fields = {"path": _filled("path", path)}
+    return Call(
+        _post(routes.upload_urls(sandbox_id), fields, idempotency_key),
+        lambda response: structure(parse_json(response.body), UploadUrl),
+    )
+
+
+def list_files(routes: Routes, sandbox_id: str, *, path: str) -> Call[tuple[SandboxFile, ...]]:
+    """List a directory of a sandbox."""
+    query = (("path", _filled("path", path)),)
+    request = Request(method="GET", path=routes.sandbox_files(sandbox_id), query=query)
+    return Call(request, lambda response: member(response.body, "files", tuple[SandboxFile, ...]))
+
+
+def upload_file(
+    routes: Routes,
+    sandbox_id: str,
+    form: FileForm,
+    *,
+    timeout: float,
+) -> Call[UploadedFile]:
+    """Send a file of at most 10 MB."""
+    request = Request(
+        method="POST",
+        path=routes.sandbox_files(sandbox_id),
+        body=form,
+        timeout=timeout,
+    )
+    return Call(request, lambda response: structure(parse_json(response.body), UploadedFile))
+
+
+def _post(path: str, fields: Mapping[str, object], idempotency_key: str | None) -> Request:
+    return Request(
+        method="POST", path=path, body=json_body(fields), idempotency_key=idempotency_key
+    )
+
+
+def _filled(name: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{name} must not be empty")
+    return value
+
+
+def _whole(name: str, value: int, *, least: int, most: int | None = None) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if value < least or (most is not None and value > most):
+        upper = "" if most is None else f" and at most {most}"
+        raise ValueError(f"{name} must be at least {least}{upper}, not {value}")

@@ -1,0 +1,289 @@
+"""Requests and responses as values, and what a response means. Nothing here awaits."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from re import compile as regex
+from typing import Generic, TypeAlias, TypeVar
+
+from attrs import field, frozen
+
+from duvo_async._converter import DecodeProblem, structure
+from duvo_async.errors import APIStatusError, class_for_status
+from duvo_async.models import JSON, RateLimit
+
+_T = TypeVar("_T")
+_READING_METHODS = frozenset({"GET", "HEAD"})
+
+
+@frozen(kw_only=True)
+class FileForm:
+    """A multipart body with one file, small enough to be held in memory.
+
+    Attributes:
+        path: Where the file goes.
+        filename: What it is called.
+        content_type: Its media type.
+        data: Its bytes.
+    """
+
+    path: str
+    filename: str
+    content_type: str
+    data: bytes = field(repr=False)
+
+
+@frozen(kw_only=True)
+class ByteStream:
+    """A body of known size that is read while it is sent.
+
+    Attributes:
+        size: How many bytes it has.
+        content_type: Its media type.
+        blocks: Starts reading from the beginning.
+    """
+
+    size: int
+    content_type: str
+    blocks: Callable[[], AsyncIterator[bytes]]
+
+
+Body: TypeAlias = bytes | FileForm | ByteStream | None
+
+
+@frozen(kw_only=True)
+class Request:
+    """One HTTP request.
+
+    Attributes:
+        method: The method.
+        path: The quoted path below the base URL; with `signed_url`, what to call the place in logs.
+        query: Names and values, not quoted.
+        body: JSON as bytes, a form, a stream or nothing.
+        idempotency_key: Lets the API see that a repeated request is the same one.
+        timeout: Seconds for one attempt. None takes the client's.
+        signed_url: A presigned URL on another host, used as it is and never shown. It is sent no
+            API key.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: Body = None
+    idempotency_key: str | None = None
+    timeout: float | None = None
+    signed_url: str | None = field(default=None, repr=False)
+
+    @property
+    def mutates(self) -> bool:
+        """Whether doing it twice could differ from doing it once."""
+        return self.method not in _READING_METHODS
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again when nobody knows whether it was done."""
+        return not self.mutates or self.idempotency_key is not None
+
+
+@frozen(kw_only=True)
+class Response:
+    """One HTTP response, read to its end.
+
+    Attributes:
+        status: The status.
+        reason: The status in words.
+        headers: The headers; names in any case.
+        body: The body.
+    """
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@frozen
+class Call(Generic[_T]):
+    """A request together with the meaning of its answer.
+
+    Attributes:
+        request: What to send.
+        decode: Makes the result of a response with a 2xx status, or raises `DecodeProblem`.
+    """
+
+    request: Request
+    decode: Callable[[Response], _T]
+
+
+def json_body(fields: Mapping[str, object]) -> bytes:
+    """Encode a body; None means "not given" and is left out."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def parse_json(body: bytes) -> JSON:
+    """Decode a body.
+
+    Raises:
+        DecodeProblem: It is not JSON.
+    """
+    try:
+        value: JSON = json.loads(body)
+    except (ValueError, RecursionError):
+        what = "is empty" if not body else f"({len(body):,} bytes) is not JSON"
+        raise DecodeProblem((f"the body {what} @ $",)) from None
+    return value
+
+
+def member(body: bytes, name: str, kind: type[_T]) -> _T:
+    """Decode the one member of an object in which the API wraps its answers."""
+    value = parse_json(body)
+    if not isinstance(value, dict):
+        raise DecodeProblem(("expected an object @ $",))
+    if name not in value:
+        raise DecodeProblem((f"required field missing @ $.{name}",))
+    return structure(value[name], kind, f"$.{name}")
+
+
+def failure(request: Request, response: Response, attempts: int) -> APIStatusError | None:
+    """Tell what went wrong.
+
+    Args:
+        request: What was asked.
+        response: What came back.
+        attempts: How many requests were sent for this call.
+
+    Returns:
+        The error that the response stands for. None for a 2xx.
+    """
+    if 200 <= response.status < 300:  # noqa: PLR2004 - what HTTP calls success
+        return None
+    facts = _error_body(response.body)
+    return class_for_status(response.status)(
+        status=response.status,
+        reason=_reason(response),
+        method=request.method,
+        path=request.path,
+        code=_text(facts.get("code")) or _text(facts.get("error")),
+        message=_text(facts.get("message")),
+        request_id=request_id(response) or _text(facts.get("request_id")),
+        details=facts.get("details"),
+        retry_after=retry_after(response.headers),
+        idempotency_key=request.idempotency_key,
+        attempts=attempts,
+    )
+
+
+def _error_body(body: bytes) -> dict[str, JSON]:
+    """Read both documented forms of an error; a proxy's HTML or an empty body has no facts."""
+    try:
+        value = parse_json(body)
+    except DecodeProblem:
+        return {}
+    if isinstance(value, dict) and isinstance(inner := value.get("error"), dict):
+        return inner
+    return value if isinstance(value, dict) else {}
+
+
+def _reason(response: Response) -> str:
+    if 300 <= response.status < 400:  # noqa: PLR2004 - what HTTP calls redirection
+        return "the API redirected the call, which would take the key elsewhere: check the base URL"
+    if not response.body:
+        return f"{response.reason or 'no reason given'} (the body is empty)"
+    return f"{response.reason or 'no reason given'} (the body has no error of the API's)"
+
+
+def _text(value: JSON) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def request_id(response: Response) -> str | None:
+    """Find the API's id of a request, for logs and its support."""
+    return response.headers.get("x-request-id")
+
+
+# --- time in headers -----------------------------------------------------------------------------
+# The server's times are compared with the server's own Date header, so that a wrong clock on this
+# machine changes nothing.
+
+
+def server_time(headers: Mapping[str, str]) -> datetime:
+    """Tell the server's time. Without a Date header it is taken to be this machine's."""
+    return _http_date(headers.get("date", "")) or datetime.now(UTC)
+
+
+@lru_cache(maxsize=16)
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read `Retry-After`: seconds, or an HTTP date (RFC 9110, 10.2.3). None when it is neither."""
+    text = headers.get("retry-after", "").strip()
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    moment = _http_date(text)
+    return max(0.0, (moment - server_time(headers)).total_seconds()) if moment else None
+
+
+_NUMBER = regex(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_COUNT = regex(r"[0-9]{1,12}")
+_UNIX_TIME = 10**9
+"""A reset above it is a Unix time, one below it is seconds from now (the API's sources differ)."""
+
+
+@frozen
+class Window:
+    """The rate-limit headers of one response.
+
+    Attributes:
+        limit: Requests that the window allows.
+        remaining: Requests left in it.
+        reset_in: Seconds until the next window.
+    """
+
+    limit: int
+    remaining: int
+    reset_in: float
+
+
+def window(headers: Mapping[str, str]) -> Window | None:
+    """Read the rate limit in either of its two spellings.
+
+    Args:
+        headers: A response's headers.
+
+    Returns:
+        The window. None when the headers are absent or make no sense.
+    """
+    for prefix in ("x-ratelimit-", "ratelimit-"):
+        found = [_COUNT.match(headers.get(prefix + name, "")) for name in _WINDOW_HEADERS]
+        limit, remaining, reset = (int(match[0]) if match else None for match in found)
+        if limit and remaining is not None and reset is not None:
+            return Window(limit, min(remaining, limit), _seconds_until(reset, headers))
+    return None
+
+
+_WINDOW_HEADERS = ("limit", "remaining", "reset")
+
+
+def _seconds_until(reset: int, headers: Mapping[str, str]) -> float:
+    if reset < _UNIX_TIME:
+        return float(reset)
+    return max(0.0, reset - server_time(headers).timestamp())
+
+
+def rate_limit(reading: Window, headers: Mapping[str, str]) -> RateLimit:
+    """Say to the user what the headers said."""
+    moment = server_time(headers).timestamp() + min(reading.reset_in, _UNIX_TIME)
+    return RateLimit(
+        limit=reading.limit,
+        remaining=reading.remaining,
+        reset_at=datetime.fromtimestamp(moment, UTC),
+    )

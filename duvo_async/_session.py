@@ -1,0 +1,234 @@
+"""One call: authorize, pace, send, decipher, retry."""
+
+import asyncio
+import logging
+import platform
+import random
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
+
+from attrs import evolve
+
+from duvo_async import _protocol
+from duvo_async._converter import DecodeProblem
+from duvo_async._pacing import Budget
+from duvo_async._protocol import Call, Request, Response
+from duvo_async._retry import Retrying, RetryPolicy
+from duvo_async._routes import Routes
+from duvo_async._transport import Transport, TransportError
+from duvo_async._version import __version__
+from duvo_async.auth import Auth
+from duvo_async.errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    RateLimitError,
+    ResponseDecodeError,
+)
+from duvo_async.settings import Settings
+
+if TYPE_CHECKING:
+    from duvo_async.models import RateLimit
+
+_T = TypeVar("_T")
+_logger = logging.getLogger("duvo_async")
+_USER_AGENT = f"duvo-async/{__version__} python/{platform.python_version()}"
+
+
+class Session:
+    """Makes the calls of one client.
+
+    Args:
+        settings: Where the API is, and time-outs.
+        transport: Sends requests.
+        auth: The credentials.
+        retry: How often to repeat.
+
+    Attributes:
+        routes: Where the operations live.
+        retry: How often to repeat.
+        timeout: Seconds for one attempt.
+        rate_limit: What the last response said of the key's budget. None before the first.
+    """
+
+    def __init__(
+        self, settings: Settings, transport: Transport, auth: Auth, retry: RetryPolicy
+    ) -> None:
+        self.routes = Routes(settings.api_version, settings.team_id)
+        self.rate_limit: RateLimit | None = None
+        self.timeout = settings.timeout
+        self._transport = transport
+        self._auth = auth
+        self.retry = retry
+        self._budget = Budget()
+
+    async def call(self, call: Call[_T]) -> _T:
+        """Make a call, repeating it while that is safe and makes sense.
+
+        Args:
+            call: What to send and how to read the answer.
+
+        Returns:
+            What the answer means.
+
+        Raises:
+            APIError: It did not end well.
+        """
+        request = keyed(call.request)
+        return await self.retrying(
+            lambda attempts: self.attempt(Call(request, call.decode), attempts),
+            repeatable=request.repeatable,
+        )
+
+    async def retrying(
+        self,
+        attempt: Callable[[int], Awaitable[_T]],
+        *,
+        repeatable: bool,
+    ) -> _T:
+        """Repeat something while that is safe and makes sense.
+
+        Args:
+            attempt: Does it once; gets the number of the attempt, from 1.
+            repeatable: Whether doing it twice is safe.
+
+        Returns:
+            What the attempt that succeeded gave.
+
+        Raises:
+            APIError: The last attempt's.
+        """
+        state = Retrying(self.retry, random.random)
+        while True:
+            try:
+                return await attempt(state.attempts)
+            except APIError as error:
+                delay = state.delay(error, repeatable=repeatable)
+                if delay is None:
+                    raise
+                _logger.debug("trying again in %.2f s: %s", delay, error)
+            await asyncio.sleep(delay)
+
+    async def attempt(self, call: Call[_T], attempts: int) -> _T:
+        """Send a call's request once.
+
+        Args:
+            call: What to send and how to read the answer.
+            attempts: The number of this attempt, from 1.
+
+        Returns:
+            What the answer means.
+
+        Raises:
+            APIError: It did not end well.
+        """
+        request = call.request
+        response = await self._send(request, attempts)
+        if (error := _protocol.failure(request, response, attempts)) is not None:
+            if isinstance(error, RateLimitError) and request.signed_url is None:
+                self._pause(error)
+            raise error
+        try:
+            return call.decode(response)
+        except DecodeProblem as problem:
+            raise ResponseDecodeError(
+                problem.problems,
+                method=request.method,
+                path=request.path,
+                idempotency_key=request.idempotency_key,
+                attempts=attempts,
+                request_id=_protocol.request_id(response),
+            ) from None
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self._transport.close()
+
+    async def _send(self, request: Request, attempts: int) -> Response:
+        headers = {"User-Agent": _USER_AGENT}
+        foreign = request.signed_url is not None
+        if not foreign:
+            headers["Accept"] = "application/json"
+            headers["Authorization"] = await self._auth.authorization()
+            if request.idempotency_key is not None:
+                headers["Idempotency-Key"] = request.idempotency_key
+            await self._turn()
+        started = perf_counter()
+        try:
+            response = await self._transport.send(request, headers)
+        except TransportError as error:
+            _log(request, str(error), attempts, started, None)
+            failure = _without_answer(error, request, attempts)
+        else:
+            return self._received(request, response, attempts, started)
+        finally:
+            if not foreign:
+                self._budget.release()
+        raise failure
+
+    def _received(
+        self, request: Request, response: Response, attempts: int, started: float
+    ) -> Response:
+        request_id = _protocol.request_id(response)
+        _log(request, response.status, attempts, started, request_id)
+        if request.signed_url is not None:
+            return response
+        if (reading := _protocol.window(response.headers)) is not None:
+            self._budget.observe(reading, asyncio.get_running_loop().time())
+            self.rate_limit = _protocol.rate_limit(reading, response.headers)
+        if response.status >= 300:  # noqa: PLR2004 - what HTTP does not call success
+            return evolve(response, body=self._auth.redact(response.body))
+        return response
+
+    async def _turn(self) -> None:
+        """Wait until the key's budget allows a request."""
+        loop = asyncio.get_running_loop()
+        while (delay := self._budget.acquire(loop.time())) > 0:
+            _logger.debug("the key's requests are spent: waiting %.1f s", delay)
+            await asyncio.sleep(delay)
+
+    def _pause(self, error: RateLimitError) -> None:
+        if error.retry_after is not None:
+            seconds = min(error.retry_after, self.retry.max_retry_after)
+            self._budget.pause(seconds, asyncio.get_running_loop().time())
+
+
+def keyed(request: Request) -> Request:
+    """Give a mutating request its idempotency key, once for all of its attempts."""
+    if not request.mutates:
+        return request
+    if request.idempotency_key is None:
+        return evolve(request, idempotency_key=str(uuid4()))
+    # Stripped of nothing and quoted by nobody: what cannot stand in a header is the caller's error.
+    key = request.idempotency_key
+    if not key.isascii() or not key.isprintable() or not key.strip():
+        raise ValueError("idempotency_key must be printable ASCII and not empty")
+    return request
+
+
+def _without_answer(error: TransportError, request: Request, attempts: int) -> APIError:
+    kind = APITimeoutError if error.timed_out else APIConnectionError
+    return kind(
+        str(error),
+        method=request.method,
+        path=request.path,
+        idempotency_key=request.idempotency_key,
+        attempts=attempts,
+    )
+
+
+def _log(
+    request: Request, outcome: object, attempts: int, started: float, request_id: str | None
+) -> None:
+    if _logger.isEnabledFor(logging.DEBUG):
+        _logger.debug(
+            "%s %s -> %s, attempt %d, %.1f ms, request id %s",
+            request.method,
+            request.path,
+            outcome,
+            attempts,
+            (perf_counter() - started) * 1000,
+            request_id,
+        )

@@ -1,0 +1,41 @@
+"""Who is calling: the credentials that go with each request."""
+
+from typing import Protocol
+
+
+class Auth(Protocol):
+    """Credentials."""
+
+    async def authorization(self) -> str:
+        """Give the value of the Authorization header."""
+        ...
+
+    def redact(self, data: bytes) -> bytes:
+        """Blot the credentials out of what a server sent, should it repeat them."""
+        ...
+
+
+class ApiKey:
+    """A workspace's API key, sent as a bearer token.
+
+    Args:
+        key: The key, already checked.
+    """
+
+    __slots__ = ("_header", "_key")
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+        self._header = f"Bearer {key}"
+
+    def __repr__(self) -> str:
+        """Tell nothing of the key."""
+        return "ApiKey(…)"
+
+    async def authorization(self) -> str:
+        """Give the value of the Authorization header."""
+        return self._header
+
+    def redact(self, data: bytes) -> bytes:
+        """Blot the key out of what a server sent, should it repeat it."""
+        return data.replace(self._key, b"[API key]")

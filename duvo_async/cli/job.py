@@ -1,0 +1,171 @@
+"""The main job as the command does it: upload, start, wait, and print what the run says."""
+
+import asyncio
+import signal
+
+from attrs import define, field, frozen
+
+from duvo_async import (
+    AsyncDuvo,
+    AuthenticationError,
+    CredentialsError,
+    HumanAnswer,
+    HumanRequestPending,
+    Message,
+    NotFoundError,
+    Run,
+)
+from duvo_async.cli.answers import Answers
+from duvo_async.cli.views import View
+
+COMPLETED, FAILED, UNAUTHENTICATED, NOT_FOUND, ANSWER_NEEDED = range(5)
+INTERRUPTED = 128 + signal.SIGINT
+
+
+@frozen
+class Settings:
+    """Which agent of which API. None leaves it to the environment."""
+
+    agent_id: str
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+
+
+@define
+class Job:
+    """What the user asked for, and the run once there is one."""
+
+    settings: Settings
+    files: tuple[str, ...]
+    message: str | None
+    timeout: float | None
+    answers: Answers
+    view: View
+    run: Run | None = None
+
+
+def exit_code(error: BaseException) -> int:
+    """Choose the exit code for an error."""
+    match error:
+        case AuthenticationError() | CredentialsError():
+            return UNAUTHENTICATED
+        case NotFoundError():
+            return NOT_FOUND
+        case HumanRequestPending():
+            return ANSWER_NEEDED
+        case _:
+            return FAILED
+
+
+def perform(job: Job) -> int:
+    """Do the job.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        DuvoError: It could not be done.
+        ValueError: An argument is wrong.
+    """
+    try:
+        run = asyncio.run(_perform(job))
+    except KeyboardInterrupt:
+        return _interrupted(job)
+    return COMPLETED if run.succeeded else FAILED
+
+
+def _interrupted(job: Job) -> int:
+    run = job.run
+    if run is not None and not run.is_terminal:
+        if job.view.wants_stopped(run):
+            asyncio.run(_stop(job.settings, run.id))
+            job.view.note(f"run {run.id} was stopped")
+        else:
+            job.view.note(f"run {run.id} goes on")
+    job.view.interrupted()
+    return INTERRUPTED
+
+
+async def _stop(settings: Settings, run_id: str) -> None:
+    async with _client(settings) as duvo:
+        await duvo.runs.stop(run_id)
+
+
+def _client(settings: Settings) -> AsyncDuvo:
+    return AsyncDuvo(settings.api_key, base_url=settings.base_url)
+
+
+async def _perform(job: Job) -> Run:
+    async with _client(job.settings) as duvo:
+        sandbox_id = await _upload(duvo, job) if job.files else None
+        job.run = await duvo.runs.start(
+            job.settings.agent_id, message=job.message, sandbox_id=sandbox_id
+        )
+        job.view.status(job.run)
+        return await _follow(duvo, job, job.run)
+
+
+async def _upload(duvo: AsyncDuvo, job: Job) -> str:
+    sandbox = await duvo.sandboxes.create()
+    for file in job.files:
+        with job.view.uploading(file):
+            uploaded = await duvo.sandboxes.upload(sandbox.sandbox_id, file)
+        job.view.uploaded(file, uploaded)
+    return sandbox.sandbox_id
+
+
+async def _follow(duvo: AsyncDuvo, job: Job, run: Run) -> Run:
+    transcript = _Transcript(duvo, run.id, job.view)
+
+    def updated(now: Run) -> None:
+        job.run = now
+        job.view.status(now)
+
+    async def answer(pending: HumanRequestPending) -> HumanAnswer | None:
+        # What the run has said so far is what the person decides on.
+        await transcript.catch_up()
+        return job.answers(pending)
+
+    follower = asyncio.create_task(transcript.follow())
+    try:
+        ended = await duvo.runs.wait(
+            run, timeout=job.timeout, on_human_request=answer, on_update=updated
+        )
+    finally:
+        follower.cancel()
+        # Should reading along have failed, what it missed is caught up with, or fails, below.
+        await asyncio.gather(follower, return_exceptions=True)
+    await transcript.catch_up()
+    job.view.ended(ended)
+    return ended
+
+
+class _Transcript:
+    """Prints a run's messages, each once."""
+
+    def __init__(self, duvo: AsyncDuvo, run_id: str, view: View) -> None:
+        self._duvo = duvo
+        self._run_id = run_id
+        self._view = view
+        self._shown = 0
+
+    async def follow(self) -> None:
+        """Print messages as they come, until the run has ended."""
+        position = 0
+        async for message in self._duvo.runs.messages(self._run_id, follow=True):
+            self._show(position, message)
+            position += 1
+
+    async def catch_up(self) -> None:
+        """Print what there is."""
+        while True:
+            page = await self._duvo.runs.messages_page(self._run_id, offset=self._shown)
+            for position, message in enumerate(page.messages, page.offset):
+                self._show(position, message)
+            if not page.messages or self._shown >= page.total:
+                return
+
+    def _show(self, position: int, message: Message) -> None:
+        if position >= self._shown:
+            self._shown = position + 1
+            self._view.message(message)

@@ -1,0 +1,115 @@
+"""Runs: one execution of an assignment."""
+
+from datetime import datetime
+from typing import Self
+
+from attrs import frozen
+
+from duvo_async.errors import RunFailed
+from duvo_async.models._open_enum import OpenEnum
+from duvo_async.models.human_requests import HumanRequest
+
+
+class RunStatus(OpenEnum):
+    """What a run is doing. A word that this SDK does not know is accepted and is not terminal."""
+
+    NOT_STARTED = "not_started"
+    PENDING = "pending"
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
+    CANCELED = "canceled"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a run in this status has ended (a message may still resume some of them)."""
+        return self in _TERMINAL
+
+
+# The API's documents disagree on the last words (API reference: "stopped", retry guidance:
+# "canceled", monitoring guide: "interrupted"), so that all of them count.
+_TERMINAL = frozenset(
+    {
+        RunStatus.COMPLETED,
+        RunStatus.FAILED,
+        RunStatus.INTERRUPTED,
+        RunStatus.STOPPED,
+        RunStatus.CANCELED,
+        RunStatus.CANCELLED,
+    }
+)
+
+
+@frozen(kw_only=True)
+class Run:
+    """One execution of an assignment, as the API described it at one moment.
+
+    Attributes:
+        id: The run's UUID.
+        agent_id: UUID of the assignment.
+        build_id: UUID of the build that it runs.
+        status: What it is doing.
+        source: What started it, for example `api`. None when the API does not say.
+        sandbox_id: The sandbox with its files. None when it has none.
+        started_at: When it began to work. None before that.
+        completed_at: When it ended. None before that.
+        created_at: When it was asked for.
+        updated_at: When it last changed.
+        human_in_the_loop_enabled: Whether it may ask a person.
+        pending_human_request: What it waits for a person to say. None when it waits for nobody, or
+            when the API did not send it.
+    """
+
+    id: str
+    agent_id: str
+    build_id: str
+    status: RunStatus
+    source: str | None
+    sandbox_id: str | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    human_in_the_loop_enabled: bool
+    pending_human_request: HumanRequest | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it has ended."""
+        return self.status.is_terminal
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it completed."""
+        return self.status == RunStatus.COMPLETED
+
+    def raise_for_status(self) -> Self:
+        """Insist that the run completed.
+
+        Returns:
+            The run itself, so that the call can end a chain.
+
+        Raises:
+            RunFailed: In any status but `completed`, unfinished ones included.
+        """
+        if not self.succeeded:
+            raise RunFailed(self)
+        return self
+
+
+@frozen(kw_only=True)
+class StopResult:
+    """What the API said to a request to stop a run.
+
+    Attributes:
+        success: Whether the API accepted it. Stopping a run that is not running does nothing.
+        message: The API's explanation. None when it gave none.
+    """
+
+    success: bool
+    message: str | None = None

@@ -1,0 +1,339 @@
+"""Runs: start them, wait for them, talk with them."""
+
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+
+from duvo_async import _operations
+from duvo_async._callbacks import invoke
+from duvo_async._items import AsyncItems
+from duvo_async._session import Session
+from duvo_async._sources import UploadSource
+from duvo_async.errors import HumanRequestPending
+from duvo_async.models import (
+    AnsweredHumanRequest,
+    HumanAnswer,
+    Message,
+    MessagesPage,
+    Run,
+    StopResult,
+)
+from duvo_async.resources.sandboxes import AsyncSandboxes
+from duvo_async.waiting import OnHumanRequest, OnUpdate, Watcher
+
+
+class AsyncRuns:
+    """The runs of the key's team.
+
+    Every call raises an `APIError` when it does not end well; methods name what they raise beyond
+    that.
+    """
+
+    def __init__(self, session: Session, sandboxes: AsyncSandboxes) -> None:
+        self._session = session
+        self._sandboxes = sandboxes
+        self._watcher = Watcher(session)
+
+    async def start(
+        self,
+        agent_id: str,
+        *,
+        message: str | None = None,
+        sandbox_id: str | None = None,
+        webhook_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Start a run of an assignment. It goes on by itself; `wait` tells when it has ended.
+
+        Args:
+            agent_id: The assignment's UUID.
+            message: What to tell it at its start. None tells it nothing.
+            sandbox_id: A sandbox with files for it. None gives it none.
+            webhook_url: Where the API posts the run's events. None posts them nowhere.
+            idempotency_key: Starts with the same key start one run. None makes a key for this call.
+
+        Returns:
+            The run as it is at its start.
+
+        Raises:
+            ValueError: An argument is empty.
+        """
+        return await self._session.call(
+            _operations.start_run(
+                self._session.routes,
+                agent_id=agent_id,
+                message=message,
+                sandbox_id=sandbox_id,
+                webhook_url=webhook_url,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    async def get(self, run_id: str) -> Run:
+        """Read a run, with the request that it waits for.
+
+        Args:
+            run_id: The run's UUID.
+
+        Returns:
+            The run.
+
+        Raises:
+            NotFoundError: There is no such run, or no longer.
+            ValueError: The id is empty or has a slash.
+        """
+        return await self._session.call(_operations.get_run(self._session.routes, run_id))
+
+    async def wait(
+        self,
+        run: str | Run,
+        *,
+        timeout: float | None = None,
+        on_human_request: OnHumanRequest | None = None,
+        on_update: OnUpdate | None = None,
+    ) -> Run:
+        """Wait until a run has ended, whatever its status then.
+
+        Cancelling the caller, or running out of time, ends the wait; the run itself goes on. While
+        the API answers 429, the wait goes on too.
+
+        Args:
+            run: The run or its UUID.
+            timeout: Seconds to wait in all. None waits for ever.
+            on_human_request: Answers when the run asks a person: gets the `HumanRequestPending`,
+                returns `pending.request.approve()`, `.deny()`, `.answer({…})`, or None to raise it.
+                It may be asynchronous. None raises it. A request that this client has just answered
+                is not raised again while the API still shows it.
+            on_update: Is told the run when its status is first seen, each time that it changes, and
+                when another request comes up. It may be asynchronous. None tells nobody.
+
+        Returns:
+            The run in its last status.
+
+        Raises:
+            HumanRequestPending: The run waits for a person, and no handler answered.
+            WaitTimeout: Time ran out. It has the run as it was last seen.
+            NotFoundError: There is no such run, or no longer.
+            ValueError: The time-out is not positive, or the id is empty or has a slash.
+        """
+        return await self._watcher.wait(
+            run, timeout=timeout, on_human_request=on_human_request, on_update=on_update
+        )
+
+    async def execute(  # noqa: PLR0913 - what start, upload and wait take
+        self,
+        agent_id: str,
+        *,
+        message: str | None = None,
+        files: Iterable[UploadSource] | Mapping[str, UploadSource] = (),
+        sandbox_id: str | None = None,
+        webhook_url: str | None = None,
+        timeout: float | None = None,
+        on_human_request: OnHumanRequest | None = None,
+        on_update: OnUpdate | None = None,
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Upload files, start a run, and wait until it has ended.
+
+        Args:
+            agent_id: The assignment's UUID.
+            message: What to tell it at its start. None tells it nothing.
+            files: What to upload for it: paths, bytes or open binary files; a mapping says where
+                each goes. Empty uploads nothing.
+            sandbox_id: Where the files go. None makes a sandbox if there are files.
+            webhook_url: Where the API posts the run's events. None posts them nowhere.
+            timeout: Seconds to wait for the run once it is started. None waits for ever.
+            on_human_request: As in `wait`.
+            on_update: As in `wait`, and told the run as soon as it is started.
+            idempotency_key: Calls with the same key start one run. None makes a key for this call.
+
+        Returns:
+            The run in its last status.
+
+        Raises:
+            HumanRequestPending: As in `wait`.
+            WaitTimeout: As in `wait`.
+            UploadSourceError: A file is missing or cannot be read.
+            ValueError: An argument is empty, or two files would go to one path.
+        """
+        if files:
+            sandbox_id = await self._sandboxes.fill(files, sandbox_id)
+        run = await self.start(
+            agent_id,
+            message=message,
+            sandbox_id=sandbox_id,
+            webhook_url=webhook_url,
+            idempotency_key=idempotency_key,
+        )
+        if on_update is not None:
+            await invoke(on_update, run)
+        return await self.wait(
+            run, timeout=timeout, on_human_request=on_human_request, on_update=on_update
+        )
+
+    def watch(
+        self,
+        run: str | Run,
+        *,
+        timeout: float | None = None,
+    ) -> AsyncItems[Run]:
+        """Follow a run: `async for run in duvo.runs.watch(run_id)`.
+
+        Args:
+            run: The run or its UUID.
+            timeout: Seconds from the first step to the run's end. None waits for ever.
+
+        Returns:
+            An async iterable that gives the run as it is now, again each time that its status
+            changes or another human request comes up, and a last time when it has ended. Stepping
+            through it raises `WaitTimeout` and `NotFoundError` as `wait` does.
+        """
+        return AsyncItems(lambda: self._watcher.watch(run, timeout))
+
+    def messages(
+        self, run_id: str, *, follow: bool = False, page_size: int = _operations.MAX_PAGE_SIZE
+    ) -> AsyncItems[Message]:
+        """Read a run's messages: `async for message in duvo.runs.messages(run_id)`.
+
+        Args:
+            run_id: The run's UUID.
+            follow: Whether to go on with new messages as they come, until the run has ended. False
+                ends with the messages that there are.
+            page_size: Messages to ask for at a time, at most 50 (API reference, "Get Run
+                Messages").
+
+        Returns:
+            An async iterable of the messages, oldest first, each once; its `pages()` gives them in
+            batches.
+        """
+        return AsyncItems(lambda: self._message_batches(run_id, follow=follow, page_size=page_size))
+
+    async def messages_page(
+        self, run_id: str, *, limit: int = _operations.MAX_PAGE_SIZE, offset: int = 0
+    ) -> MessagesPage:
+        """Read one page of a run's messages, oldest first.
+
+        Args:
+            run_id: The run's UUID.
+            limit: Messages on the page, 1 to 50 (API reference, "Get Run Messages").
+            offset: Messages to skip.
+
+        Returns:
+            The page, with the number of messages that the run has so far.
+
+        Raises:
+            ValueError: The limit or the offset is out of range.
+        """
+        return await self._session.call(
+            _operations.list_messages(self._session.routes, run_id, limit=limit, offset=offset)
+        )
+
+    async def post_message(
+        self, run_id: str, message: str, *, idempotency_key: str | None = None
+    ) -> Message:
+        """Say something to a run; it resumes one that is waiting, completed or interrupted.
+
+        Args:
+            run_id: The run's UUID.
+            message: The text.
+            idempotency_key: Posts with the same key say it once. None makes a key for this call.
+
+        Returns:
+            The message as the API keeps it.
+
+        Raises:
+            ValueError: The message is empty.
+        """
+        return await self._session.call(
+            _operations.post_message(
+                self._session.routes, run_id, message=message, idempotency_key=idempotency_key
+            )
+        )
+
+    async def respond(
+        self,
+        run_id: str,
+        request_id: str,
+        *,
+        approved: bool | None = None,
+        answers: Mapping[str, str | Sequence[str]] | None = None,
+        idempotency_key: str | None = None,
+    ) -> AnsweredHumanRequest:
+        """Answer a human request by its id; `answer` checks against the request as well.
+
+        Args:
+            run_id: The run's UUID.
+            request_id: The request's UUID.
+            approved: Yes or no, to an approval. None when `answers` is given.
+            answers: For each question's text its answer, or the labels chosen, which are sent
+                joined with commas (API reference, "Respond to Human Request"). None when `approved`
+                is given.
+            idempotency_key: Answers with the same key are given once. None makes a key for this
+                call.
+
+        Returns:
+            The request with its answer.
+
+        Raises:
+            ValueError: Both or neither of `approved` and `answers` are given, or an answer is
+                empty.
+        """
+        return await self._watcher.respond(
+            run_id,
+            request_id,
+            approved=approved,
+            answers=answers,
+            idempotency_key=idempotency_key,
+        )
+
+    async def answer(
+        self,
+        pending: HumanRequestPending | Run,
+        answer: HumanAnswer,
+        *,
+        idempotency_key: str | None = None,
+    ) -> AnsweredHumanRequest:
+        """Answer the request that a run waits for.
+
+        Args:
+            pending: What `wait` raised, or a run with a `pending_human_request`.
+            answer: Its request's `approve()`, `deny()` or `answer({…})`.
+            idempotency_key: Answers with the same key are given once. None makes a key for this
+                call.
+
+        Returns:
+            The request with its answer.
+
+        Raises:
+            ValueError: The run waits for nobody, or the answer is for another request.
+        """
+        return await self._watcher.answer(pending, answer, idempotency_key=idempotency_key)
+
+    async def stop(self, run_id: str, *, idempotency_key: str | None = None) -> StopResult:
+        """Stop a run. It does nothing to a run that is not running.
+
+        Args:
+            run_id: The run's UUID.
+            idempotency_key: None makes a key for this call.
+
+        Returns:
+            What the API said.
+        """
+        return await self._session.call(
+            _operations.stop_run(self._session.routes, run_id, idempotency_key=idempotency_key)
+        )
+
+    async def _message_batches(
+        self, run_id: str, *, follow: bool, page_size: int
+    ) -> AsyncGenerator[tuple[Message, ...], None]:
+        offset = 0
+        ended = not follow
+        while True:
+            page = await self.messages_page(run_id, limit=page_size, offset=offset)
+            if page.messages:
+                offset += len(page.messages)
+                yield page.messages
+                if offset < page.total:
+                    continue
+            if ended:
+                return
+            # Once the run is seen to have ended, one more look finds what it said last.
+            ended = await self._watcher.pause(run_id)

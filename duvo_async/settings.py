@@ -1,0 +1,137 @@
+"""What a client is told: key, URL, team, time-outs. Only this file reads the environment."""
+
+import os
+from collections.abc import Mapping
+from math import isfinite
+from typing import Literal, Self, TypeAlias, get_args
+
+from attrs import field, frozen
+from yarl import URL
+
+from duvo_async.errors import ConfigurationError, CredentialsError
+
+APIVersion: TypeAlias = Literal["v1", "v2"]
+"""A generation of the API's paths: flat, or scoped to a team."""
+
+DEFAULT_BASE_URL = "https://api.duvo.ai"
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_CONNECT_TIMEOUT = 10.0
+
+
+@frozen(kw_only=True)
+class Settings:
+    """A client's settings, checked.
+
+    Attributes:
+        api_key: The key; its repr leaves it out.
+        base_url: Where the API is, without its version and without a slash at the end.
+        api_version: The generation of the API's paths.
+        team_id: The team that v2 paths name. None with v1.
+        timeout: Seconds for one request.
+        connect_timeout: Seconds for making a connection.
+    """
+
+    api_key: str = field(repr=False)
+    base_url: URL
+    api_version: APIVersion
+    team_id: str | None
+    timeout: float
+    connect_timeout: float
+
+    @classmethod
+    def resolve(  # noqa: PLR0913 - the settings of a client
+        cls,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        api_version: APIVersion | None = None,
+        team_id: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        environ: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Join what the caller said with the environment, and check it.
+
+        Args:
+            api_key: None takes `DUVO_API_KEY`.
+            base_url: None takes `DUVO_API_BASE_URL`, then `DUVO_BASE_URL`, then production.
+            api_version: None takes the version at the end of the base URL, else `v1`.
+            team_id: None takes `DUVO_TEAM_ID`.
+            timeout: Seconds.
+            connect_timeout: Seconds.
+            environ: The environment. None takes the process's own.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ConfigurationError: Something is missing or cannot work; `CredentialsError` when it is
+                the key.
+        """
+        env = os.environ if environ is None else environ
+        if base_url is None:
+            base_url = env.get("DUVO_API_BASE_URL") or env.get("DUVO_BASE_URL") or DEFAULT_BASE_URL
+        if team_id is None:
+            team_id = env.get("DUVO_TEAM_ID") or None
+        url, version = _base_url(base_url)
+        chosen = _version(api_version, version)
+        if chosen == "v2" and not team_id:
+            raise ConfigurationError(
+                "API v2 needs the team's id: pass team_id= or set DUVO_TEAM_ID"
+            )
+        return cls(
+            api_key=_api_key(api_key, env),
+            base_url=url,
+            api_version=chosen,
+            team_id=team_id,
+            timeout=_seconds("timeout", timeout),
+            connect_timeout=_seconds("connect_timeout", connect_timeout),
+        )
+
+
+def _api_key(given: str | None, env: Mapping[str, str]) -> str:
+    key = given if given is not None else env.get("DUVO_API_KEY", "")
+    name = "api_key" if given is not None else "DUVO_API_KEY"
+    if not key.strip():
+        raise CredentialsError("no API key: pass api_key= or set DUVO_API_KEY")
+    # The characters that a bearer token may have in a header (RFC 9110, 5.5): the error says where
+    # the trouble is, never what the key is.
+    for position, character in enumerate(key):
+        if not character.isascii() or not character.isprintable() or character == " ":
+            what = "a newline" if character in "\r\n" else "a character that no header can hold"
+            raise CredentialsError(f"{name} has {what} at position {position}: was it cut right?")
+    return key
+
+
+def _base_url(text: str) -> tuple[URL, APIVersion | None]:
+    try:
+        url = URL(text)
+    except ValueError as error:
+        raise ConfigurationError(f"the base URL cannot be read: {error}") from None
+    if url.user is not None or url.password is not None:
+        raise ConfigurationError("the base URL must not hold a user or password")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ConfigurationError(f"the base URL must be http(s)://host, not {text!r}")
+    if url.query_string or url.fragment:
+        raise ConfigurationError("the base URL must not have a query or fragment")
+    path = url.path.rstrip("/")
+    for version in get_args(APIVersion):
+        if path.endswith(f"/{version}"):
+            return url.with_path(path.removesuffix(f"/{version}")), version
+    return url.with_path(path), None
+
+
+def _version(given: APIVersion | None, in_url: APIVersion | None) -> APIVersion:
+    if given is not None and given not in get_args(APIVersion):
+        raise ConfigurationError(
+            f"api_version must be one of {get_args(APIVersion)}, not {given!r}"
+        )
+    if given and in_url and given != in_url:
+        raise ConfigurationError(f"api_version is {given!r}, but the base URL ends in /{in_url}")
+    return given or in_url or "v1"
+
+
+def _seconds(name: str, value: float) -> float:
+    if not (isfinite(value) and value > 0):
+        raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}")
+    return float(value)

@@ -77,4 +77,4 @@ class Budget:
             now: The clock of `acquire`.
         """
         self._remaining = 0
-        self._reset_at = max(self._reset_at, now + seconds)
+        self._reset_at = now + seconds if self._assumed else max(self._reset_at, now + seconds)

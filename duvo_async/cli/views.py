@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import click
-from attrs import asdict, has
+from attrs import asdict
 from rich.console import Console
 from rich.prompt import Confirm
 from rich.text import Text
@@ -214,7 +214,7 @@ class JSONView(View):
 def _plain(value: Any) -> object:  # noqa: ANN401 - what json cannot write by itself
     if isinstance(value, datetime):
         return value.isoformat()
-    if has(type(value)):
+    if hasattr(value, "__attrs_attrs__"):
         return asdict(value, recurse=False)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 

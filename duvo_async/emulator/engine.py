@@ -1,0 +1,227 @@
+"""Plays the scripts of all runs, lazily: each step happens at its due time, seen or not."""
+
+import heapq
+import itertools
+import logging
+from collections.abc import Iterator, Mapping
+from uuid import uuid4
+
+from attrs import define, field, frozen
+
+from duvo_async.emulator.answers import Answer
+from duvo_async.emulator.runs import RESUMABLE, TERMINAL, HumanRequest, Run
+from duvo_async.emulator.sandboxes import WORKSPACE, BadPathError, Sandbox
+from duvo_async.emulator.script import (
+    AskApproval,
+    AskQuestions,
+    CallTool,
+    Finish,
+    ListFiles,
+    Player,
+    ReadFile,
+    Say,
+    Script,
+    Sleep,
+    StartedRun,
+    Step,
+    player,
+)
+from duvo_async.emulator.webhooks import Outbox, Webhook
+
+_EVENTS = {
+    "completed": "run_completed",
+    "failed": "run_failed",
+    "interrupted": "run_interrupted",
+}
+_logger = logging.getLogger(__name__)
+
+
+@frozen
+class _Agent:
+    player: Player
+    build_id: str = field(factory=lambda: str(uuid4()))
+
+
+@define
+class Engine:
+    """All agents and runs, and what happens to them when.
+
+    Attributes:
+        outbox: Where the runs' events go.
+    """
+
+    outbox: Outbox
+    _agents: dict[str, _Agent] = field(factory=dict[str, _Agent])
+    _runs: dict[str, Run | None] = field(factory=dict[str, Run | None])
+    _queue: list[tuple[float, int, Run]] = field(factory=list[tuple[float, int, Run]])
+    _count: Iterator[int] = field(factory=itertools.count)
+
+    def add_agent(self, script: Script) -> str:
+        """Adds an agent that plays a script in each of its runs, and gives its id."""
+        agent_id = str(uuid4())
+        self._agents[agent_id] = _Agent(player(script))
+        return agent_id
+
+    def start(
+        self,
+        agent_id: str,
+        message: str | None,
+        sandbox: Sandbox | None,
+        webhook_url: str | None,
+        now: float,
+    ) -> Run | None:
+        """Starts a run, which is `pending` until the next `advance`; None for an unknown agent."""
+        agent = self._agents.get(agent_id)
+        if agent is None:
+            return None
+        run_id = str(uuid4())
+        play = agent.player(StartedRun(run_id, message, None if sandbox is None else sandbox.id))
+        run = Run(run_id, agent_id, agent.build_id, sandbox, webhook_url, now, now, play)
+        if message is not None:
+            run.add_text("user", message, now)
+        self._runs[run_id] = run
+        self._wake(run, now)
+        return run
+
+    def find(self, run_id: str) -> Run | None:
+        """The run of that id; None when it never was or is deleted."""
+        return self._runs.get(run_id)
+
+    def is_deleted(self, run_id: str) -> bool:
+        """Whether there was a run of that id and it was deleted."""
+        return run_id in self._runs and self._runs[run_id] is None
+
+    def delete(self, run_id: str) -> None:
+        """Deletes a run.
+
+        Raises:
+            KeyError: There is no such run.
+        """
+        run = self._runs[run_id]
+        if run is None:
+            raise KeyError(run_id)
+        run.turn = None
+        self._runs[run_id] = None
+
+    def advance(self, now: float) -> None:
+        """Plays all that is due, in the order of its due time."""
+        while (due := self.next_due()) is not None and due <= now:
+            _, _, run = heapq.heappop(self._queue)
+            if run.started_at is None:
+                run.started_at = due
+            if run.status != "running":
+                run.take_status("running", due)
+            self._play(run, due)
+
+    def next_due(self) -> float | None:
+        """When the next step is due, in Unix seconds; None when nothing is."""
+        while self._queue and self._queue[0][2].turn != self._queue[0][1]:
+            heapq.heappop(self._queue)  # it was stopped, deleted or resumed meanwhile
+        return self._queue[0][0] if self._queue else None
+
+    def has_due_listener(self) -> bool:
+        """Whether a step is due of a run whose events go to a webhook."""
+        return any(run.webhook_url and run.turn == turn for _, turn, run in self._queue)
+
+    def respond(self, run: Run, request: HumanRequest, answer: Answer, now: float) -> None:
+        """Answers the request that a run waits for."""
+        request.response = answer.text
+        request.responded_at = now
+        self._resume(run, answer.value, now)
+
+    def post_message(self, run: Run, text: str, now: float) -> dict[str, object]:
+        """Adds a person's message, resumes the run if it can be, and gives the message."""
+        message = run.add_text("user", text, now)
+        if run.status in RESUMABLE:
+            run.unacknowledged = text
+            self._resume(run, text if run.pending is None else None, now)
+        return message
+
+    def stop(self, run: Run, now: float) -> bool:
+        """Stops a run; False when it had ended already."""
+        if run.status in TERMINAL:
+            return False
+        run.turn = None
+        run.take_status("stopped", now)
+        return True
+
+    def _resume(self, run: Run, result: object, now: float) -> None:
+        run.take_status("running", now)
+        run.result = result
+        self._wake(run, now)
+
+    def _wake(self, run: Run, at: float) -> None:
+        run.turn = next(self._count)
+        heapq.heappush(self._queue, (at, run.turn, run))
+
+    def _play(self, run: Run, at: float) -> None:
+        """Plays steps until one takes time, waits for a person or ends the run."""
+        run.turn = None
+        goes_on = True
+        while goes_on:
+            try:
+                step = run.play.send(run.result)
+                run.unacknowledged = None
+                run.result = None
+                goes_on = self._perform(run, step, at)
+            except StopIteration:
+                self._exhaust(run, at)
+                return
+            except (BadPathError, FileNotFoundError) as error:
+                self._fail(run, error, at)
+                return
+            except Exception as error:
+                _logger.exception("the script of run %s raised", run.id)
+                self._fail(run, error, at)
+                return
+
+    def _perform(self, run: Run, step: Step, at: float) -> bool:
+        """Performs one step; whether the next one follows at once."""
+        match step:
+            case Sleep():
+                self._wake(run, at + step.seconds)
+            case AskApproval() | AskQuestions():
+                self._send(run, run.ask(step, at).as_event(), at)
+            case Finish():
+                self._finish(run, step.status, at)
+            case _:
+                run.result = _perform_instantly(run, step, at)
+                return True
+        return False
+
+    def _finish(self, run: Run, status: str, at: float) -> None:
+        run.take_status(status, at)
+        if status in _EVENTS:
+            body = {"event": _EVENTS[status], "run_id": run.id, "status": status}
+            self._send(run, body, at)
+
+    def _exhaust(self, run: Run, at: float) -> None:
+        if run.unacknowledged is not None:
+            run.add_text("assistant", f"Noted: {run.unacknowledged}", at)
+            run.unacknowledged = None
+        self._finish(run, "completed", at)
+
+    def _fail(self, run: Run, error: Exception, at: float) -> None:
+        run.add_text("assistant", f"The run failed: {error}", at)
+        self._finish(run, "failed", at)
+
+    def _send(self, run: Run, body: Mapping[str, object], at: float) -> None:
+        if run.webhook_url is not None:
+            self.outbox.add(Webhook(run.webhook_url, body, at))
+
+
+def _perform_instantly(run: Run, step: Step, at: float) -> object:
+    """Performs a step that takes no time, and gives its result for the script."""
+    files = run.sandbox or Sandbox(WORKSPACE, at)
+    match step:
+        case Say():
+            run.add_text("assistant", step.text, at)
+        case CallTool():
+            run.add_tool_call(step, at)
+        case ReadFile():
+            return files.read(step.path)
+        case ListFiles():
+            return files.entries(step.path)
+        case _:
+            raise TypeError(f"{step!r} is no step of a script")
+    return None

@@ -1,0 +1,141 @@
+"""The operations on runs."""
+
+from attrs import frozen
+
+from duvo_async.emulator.answers import read_answer
+from duvo_async.emulator.engine import Engine
+from duvo_async.emulator.exchange import ApiError, Response, json_response
+from duvo_async.emulator.routing import Call, Route
+from duvo_async.emulator.runs import HumanRequest, Run
+from duvo_async.emulator.sandboxes import Sandbox, Sandboxes
+from duvo_async.emulator.validation import (
+    Field,
+    boolean,
+    check_empty,
+    filled_text,
+    read_integer,
+    read_object,
+    text,
+    text_map,
+    uri,
+    uuid,
+)
+
+_START = {
+    "agent_id": Field(uuid, required=True),
+    "message": Field(text),
+    "sandbox_id": Field(text),
+    "webhook_url": Field(uri),
+}
+_POST_MESSAGE = {"message": Field(filled_text, required=True)}
+_RESPOND = {"approved": Field(boolean), "answers": Field(text_map)}
+
+
+@frozen
+class RunOperations:
+    """The operations on runs.
+
+    Attributes:
+        engine: The runs.
+        sandboxes: The sandboxes that they may be started with.
+    """
+
+    engine: Engine
+    sandboxes: Sandboxes
+
+    def routes(self) -> tuple[Route, ...]:
+        """Where they are found."""
+        run = "/v1/runs/{run_id}"
+        page = frozenset({"limit", "offset"})
+        return (
+            Route("POST", "/v1/runs", self.start),
+            Route("GET", run, self.get),
+            Route("GET", f"{run}/messages", self.list_messages, page),
+            Route("POST", f"{run}/messages", self.post_message),
+            Route("POST", f"{run}/human-requests/{{request_id}}/respond", self.respond),
+            Route("POST", f"{run}/stop", self.stop),
+        )
+
+    def start(self, call: Call) -> Response:
+        """Starts a run, which is `pending` until the next request."""
+        body = read_object(call.request, _START)
+        sandbox = self._find_sandbox(body.get("sandbox_id"), call.now)
+        run = self.engine.start(
+            body["agent_id"].lower(),
+            body.get("message"),
+            sandbox,
+            body.get("webhook_url"),
+            call.now,
+        )
+        if run is None:
+            raise ApiError(404, "there is no such agent")
+        return json_response(201, {"run": run.as_shown()})
+
+    def get(self, call: Call) -> Response:
+        """Shows a run and the request that it waits for; a deleted run is null."""
+        check_empty(call.request)
+        if self.engine.is_deleted(_run_id(call)):
+            return json_response(200, {"run": None})
+        run = self._find(call)
+        pending = None if run.pending is None else run.pending.as_pending()
+        return json_response(200, {"run": run.as_shown(), "pending_human_request": pending})
+
+    def list_messages(self, call: Call) -> Response:
+        """Shows a page of a run's messages, oldest first."""
+        check_empty(call.request)
+        limit = read_integer(call.query, "limit", 20, 1, 50)
+        offset = read_integer(call.query, "offset", 0, 0)
+        messages = self._find(call).messages
+        page = messages[offset : offset + limit]
+        total = len(messages)
+        data = {"messages": page, "total": total, "limit": limit, "offset": offset}
+        return json_response(200, data)
+
+    def post_message(self, call: Call) -> Response:
+        """Adds a message; a run that rests or waits is resumed, its pending request withdrawn."""
+        message = read_object(call.request, _POST_MESSAGE)["message"]
+        run = self._find(call)
+        return json_response(201, {"message": self.engine.post_message(run, message, call.now)})
+
+    def respond(self, call: Call) -> Response:
+        """Answers the request that a run waits for."""
+        body = read_object(call.request, _RESPOND)
+        if len(body) != 1:
+            raise ApiError(400, "the body must have either approved or answers")
+        run = self._find(call)
+        request = _pending_request(run, call.params["request_id"].lower())
+        self.engine.respond(run, request, read_answer(request.ask, body), call.now)
+        return json_response(200, {"human_request": request.as_answered()})
+
+    def stop(self, call: Call) -> Response:
+        """Stops a run. One that had ended stays as it is: success, with a message saying so."""
+        check_empty(call.request)
+        if self.engine.stop(self._find(call), call.now):
+            return json_response(200, {"success": True})
+        return json_response(200, {"success": True, "message": "The run was not running."})
+
+    def _find(self, call: Call) -> Run:
+        run = self.engine.find(_run_id(call))
+        if run is None:
+            raise ApiError(404, "there is no such run")
+        return run
+
+    def _find_sandbox(self, sandbox_id: str | None, now: float) -> Sandbox | None:
+        if sandbox_id is None:
+            return None
+        sandbox = self.sandboxes.find(sandbox_id, now)
+        if sandbox is None:
+            raise ApiError(404, "there is no such sandbox, or it has expired")
+        return sandbox
+
+
+def _run_id(call: Call) -> str:
+    return call.params["run_id"].lower()
+
+
+def _pending_request(run: Run, request_id: str) -> HumanRequest:
+    if request_id not in run.requests:
+        raise ApiError(404, "the run has no such request")
+    if run.pending is None or run.pending.id != request_id:
+        raise ApiError(409, "the request no longer waits for an answer")
+    return run.pending

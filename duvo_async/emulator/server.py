@@ -1,0 +1,95 @@
+"""The emulator's sockets: bytes in, a value to the core, bytes out."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+from aiohttp import ClientSession, TCPConnector, web
+from attrs import define, evolve
+from yarl import URL
+
+from duvo_async.emulator.core import Core
+from duvo_async.emulator.courier import Courier
+from duvo_async.emulator.exchange import Request, Response
+
+_GRACE = 0.05
+"""Seconds that a request under way gets at the end; to aiohttp, none would mean any number."""
+
+
+@asynccontextmanager
+async def serve(core: Core, host: str, port: int) -> AsyncGenerator[str]:
+    """Serves a core and posts its webhooks while the context lasts; gives the URL.
+
+    Args:
+        core: The emulated API.
+        host: The address to listen on.
+        port: The port to listen on; 0 for any free one.
+    """
+    # A receiver may restart between two events, which a kept connection would not survive.
+    async with ClientSession(connector=TCPConnector(force_close=True)) as session:
+        courier = Courier(core, session)
+        async with _running(courier), _listening(_Shell(core, courier), host, port) as url:
+            yield url
+
+
+@define
+class _Shell:
+    core: Core
+    courier: Courier
+
+    async def answer(self, incoming: web.Request) -> web.Response:
+        path, _, query = incoming.raw_path.partition("?")
+        headers = {name: ", ".join(incoming.headers.getall(name)) for name in incoming.headers}
+        request = Request(incoming.method, path, query, headers)
+        if self.core.takes_upload(request):
+            response = await self._stream(incoming, request)
+        else:
+            body = await _read(incoming, self.core.max_body_bytes + 1)
+            response = self.core.handle(evolve(request, body=body))
+        self.courier.wake()
+        return web.Response(status=response.status, headers=response.headers, body=response.body)
+
+    async def _stream(self, incoming: web.Request, request: Request) -> Response:
+        upload = self.core.open_upload(request)
+        if isinstance(upload, Response):
+            await _read(incoming, 0)
+            return upload
+        with upload:
+            async for chunk in incoming.content.iter_any():
+                upload.write(chunk)
+            return self.core.finish_upload(request, upload)
+
+
+async def _read(incoming: web.Request, limit: int) -> bytes:
+    """Reads a body to its end, so that the client hears the answer, but keeps no more than this."""
+    body = bytearray()
+    async for chunk in incoming.content.iter_any():
+        body += chunk[: limit - len(body)]
+    return bytes(body)
+
+
+@asynccontextmanager
+async def _running(courier: Courier) -> AsyncGenerator[None]:
+    task = asyncio.create_task(courier.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def _listening(shell: _Shell, host: str, port: int) -> AsyncGenerator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", shell.answer)
+    # Object storage keeps the bytes as they come, so nothing is decompressed on the way.
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_GRACE)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield str(URL.build(scheme="http", host=host, port=runner.addresses[0][1]))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await runner.cleanup()

@@ -1,0 +1,73 @@
+"""The rig: virtual time, no leaks, nothing of the machine's own settings."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from duvo_async import AsyncDuvo, RetryPolicy
+from duvo_async.emulator import Emulator
+from tests.support.virtual_time import VirtualTimeLoop, threads_hold_the_clock, wall_clock
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "asyncio", {"debug": True, "loop_factory": VirtualTimeLoop}
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if (name.startswith("DUVO_") and name != "DUVO_OPENAPI_DIR") or name.lower().endswith(
+            "_proxy"
+        ):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_threads() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = [thread for thread in set(threading.enumerate()) - before if thread.is_alive()]
+    for thread in left:  # one that is just ending may do so
+        thread.join(5)
+    assert not [thread for thread in left if thread.is_alive()]
+
+
+@pytest.fixture(autouse=True)
+def _threads_hold_the_clock() -> Iterator[None]:
+    with threads_hold_the_clock():
+        yield
+
+
+@pytest.fixture
+async def _no_leaked_tasks() -> AsyncIterator[None]:
+    yield
+    await asyncio.sleep(0)
+    left = [str(task.get_coro()) for task in asyncio.all_tasks() if not task.done()]
+    assert not [coroutine for coroutine in left if "TestRunner" not in coroutine]
+
+
+@pytest.fixture
+async def emulator(_no_leaked_tasks: None) -> AsyncIterator[Emulator]:
+    """The emulator on the loop's virtual time, reached over real sockets."""
+    async with Emulator(clock=wall_clock) as running:
+        yield running
+
+
+@pytest.fixture
+async def duvo(emulator: Emulator) -> AsyncIterator[AsyncDuvo]:
+    """A client of the emulator."""
+    async with AsyncDuvo(emulator.api_key, base_url=emulator.url) as client:
+        yield client
+
+
+@pytest.fixture
+def impatient() -> RetryPolicy:
+    """Retries at once, for tests on real time."""
+    return RetryPolicy(initial_delay=0, max_delay=0)
+
+
+MakeClient = Callable[..., AsyncDuvo]

@@ -1,0 +1,348 @@
+import copy
+import math
+import pickle
+from typing import Any, cast
+
+import pytest
+from attrs.exceptions import FrozenInstanceError
+
+from duvo_async import ConfigurationError, CredentialsError, DuvoError
+from duvo_async.settings import APIVersion, Settings
+
+KEY = "dv_0123456789abcdefghijABCDEFGHIJ01"
+
+
+def resolve(**given: Any) -> Settings:  # noqa: ANN401 - wrong types as well
+    return Settings.resolve(**{"api_key": KEY, "environ": {}, **given})
+
+
+# --- where a setting comes from ------------------------------------------------------------------
+
+
+def test_without_anything_but_a_key_it_is_production_v1() -> None:
+    assert resolve() == resolve(
+        base_url="https://api.duvo.ai",
+        api_version="v1",
+        team_id=None,
+        timeout=30,
+        connect_timeout=10,
+    )
+
+
+def test_the_environment_is_read_where_no_argument_is_given() -> None:
+    environ = {
+        "DUVO_API_KEY": "dv_env",
+        "DUVO_API_BASE_URL": "https://env.test/v2",
+        "DUVO_TEAM_ID": "team-env",
+    }
+    settings = Settings.resolve(environ=environ)
+    assert settings.api_key == "dv_env"
+    assert str(settings.base_url) == "https://env.test"
+    assert settings.api_version == "v2"
+    assert settings.team_id == "team-env"
+
+
+def test_arguments_beat_the_environment() -> None:
+    environ = {
+        "DUVO_API_KEY": "dv_env",
+        "DUVO_API_BASE_URL": "https://env.test/v1",
+        "DUVO_BASE_URL": "https://other.test/v1",
+        "DUVO_TEAM_ID": "team-env",
+    }
+    settings = Settings.resolve(
+        api_key="dv_arg",
+        base_url="https://arg.test/v2",
+        team_id="team-arg",
+        environ=environ,
+    )
+    assert settings.api_key == "dv_arg"
+    assert str(settings.base_url) == "https://arg.test"
+    assert settings.api_version == "v2"
+    assert settings.team_id == "team-arg"
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({"DUVO_API_BASE_URL": "https://a.test", "DUVO_BASE_URL": "https://b.test"}, "a.test"),
+        ({"DUVO_API_BASE_URL": "https://a.test"}, "a.test"),
+        ({"DUVO_BASE_URL": "https://b.test/v1"}, "b.test"),
+        ({"DUVO_API_BASE_URL": "", "DUVO_BASE_URL": "https://b.test"}, "b.test"),
+        ({"DUVO_API_BASE_URL": "", "DUVO_BASE_URL": ""}, "api.duvo.ai"),
+    ],
+)
+def test_the_origin_wins_over_the_users_own_spelling(environ: dict[str, str], url: str) -> None:
+    assert resolve(environ=environ).base_url.host == url
+
+
+def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUVO_API_KEY", "dv_process")
+    monkeypatch.setenv("DUVO_TEAM_ID", "team-process")
+    settings = Settings.resolve()
+    assert (settings.api_key, settings.team_id) == ("dv_process", "team-process")
+
+
+def test_an_empty_team_in_the_environment_is_none() -> None:
+    assert resolve(environ={"DUVO_TEAM_ID": ""}).team_id is None
+
+
+def test_the_version_in_the_environments_url_counts() -> None:
+    environ = {"DUVO_BASE_URL": "https://b.test/v2", "DUVO_TEAM_ID": "t"}
+    assert resolve(environ=environ).api_version == "v2"
+
+
+# --- the base URL --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "version"),
+    [
+        ("https://api.test", "https://api.test", "v1"),
+        ("https://api.test/", "https://api.test", "v1"),
+        ("https://api.test//", "https://api.test", "v1"),
+        ("https://api.test/v1", "https://api.test", "v1"),
+        ("https://api.test/v1/", "https://api.test", "v1"),
+        ("https://api.test/v2", "https://api.test", "v2"),
+        ("https://api.test/v2///", "https://api.test", "v2"),
+        ("https://api.test?", "https://api.test", "v1"),
+        ("http://localhost:8080/v1", "http://localhost:8080", "v1"),
+        ("https://proxy.test/duvo", "https://proxy.test/duvo", "v1"),
+        ("https://proxy.test/duvo/", "https://proxy.test/duvo", "v1"),
+        ("https://proxy.test/duvo/v2/", "https://proxy.test/duvo", "v2"),
+        ("https://proxy.test/v1/duvo", "https://proxy.test/v1/duvo", "v1"),
+        ("https://proxy.test/apiv2", "https://proxy.test/apiv2", "v1"),
+        ("https://proxy.test/a%20b/v2", "https://proxy.test/a%20b", "v2"),
+        ("https://proxy.test/a%2Fb/v2", "https://proxy.test/a%2Fb", "v2"),
+        ("http://[::1]:8080", "http://[::1]:8080", "v1"),
+        ("http://[::1]/v2", "http://[::1]", "v2"),
+        ("http://[2001:db8::1]:443/p/v1/", "http://[2001:db8::1]:443/p", "v1"),
+        ("http://127.0.0.1:1/v1", "http://127.0.0.1:1", "v1"),
+        ("HTTPS://API.TEST/v1", "https://api.test", "v1"),
+    ],
+)
+def test_a_base_url_is_an_origin_with_a_version_perhaps(text: str, url: str, version: str) -> None:
+    settings = resolve(base_url=text, team_id="team")
+    assert str(settings.base_url).rstrip("/") == url
+    assert settings.api_version == version
+    assert not settings.base_url.raw_path.removeprefix("/").endswith("/")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "api.test",
+        "//api.test",
+        "/v1",
+        "ftp://api.test",
+        "file:///etc/passwd",
+        "mailto:a@api.test",
+        "https://",
+        "https:///v1",
+        "https://api.test:port",
+        "https://api.test:99999",
+        "http://[::1",
+        "http://::1]/v1",
+        "https://xn--/",
+        "https://api test",
+        " https://api.test",
+        "https://api.test ",
+        "https://api.test/v1?key=value",
+        "https://api.test?x",
+        "https://api.test/v1#part",
+        "https://user@api.test",
+        "https://user:hunter2@api.test/v1",
+        "https://:hunter2@api.test/v1",
+        "https://user:hunter2@api.test:port/v1",
+    ],
+)
+def test_a_base_url_that_cannot_work_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(base_url=text)
+    assert not isinstance(caught.value, CredentialsError)
+    assert "base URL" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_refused_url_shows_nothing_of_its_query() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(base_url="api.test/v1?signature=hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+# --- the version and its team --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("base_url", "given", "version"),
+    [
+        ("https://api.test", None, "v1"),
+        ("https://api.test", "v1", "v1"),
+        ("https://api.test", "v2", "v2"),
+        ("https://api.test/v1", "v1", "v1"),
+        ("https://api.test/v2", "v2", "v2"),
+        ("https://api.test/v2", None, "v2"),
+    ],
+)
+def test_the_version_is_the_arguments_or_the_urls(
+    base_url: str, given: APIVersion | None, version: str
+) -> None:
+    settings = resolve(base_url=base_url, api_version=given, team_id="team")
+    assert settings.api_version == version
+
+
+@pytest.mark.parametrize(("in_url", "given"), [("v1", "v2"), ("v2", "v1")])
+def test_a_version_that_contradicts_the_url_is_refused(in_url: str, given: APIVersion) -> None:
+    with pytest.raises(ConfigurationError, match=rf"'{given}'.*/{in_url}"):
+        resolve(base_url=f"https://api.test/{in_url}", api_version=given, team_id="team")
+
+
+@pytest.mark.parametrize("version", ["v3", "", "V1", "1", 1, 2.0, ["v1"]])
+def test_a_version_that_nobody_knows_is_refused(version: object) -> None:
+    with pytest.raises(ConfigurationError, match="api_version must be one of"):
+        resolve(api_version=version)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"api_version": "v2"},
+        {"base_url": "https://api.test/v2"},
+        {"api_version": "v2", "team_id": ""},
+        {"api_version": "v2", "team_id": " "},
+        {"api_version": "v2", "environ": {"DUVO_TEAM_ID": ""}},
+        {"environ": {"DUVO_BASE_URL": "https://api.test/v2"}},
+    ],
+)
+def test_v2_without_a_team_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match=r"team_id=.*DUVO_TEAM_ID"):
+        resolve(**given)
+
+
+def test_v1_needs_no_team_and_takes_one() -> None:
+    assert resolve(api_version="v1").team_id is None
+    assert resolve(api_version="v1", team_id="team").team_id == "team"
+
+
+# --- the key -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [KEY, "x", "eyJhbGciOi.eyJz.sig-_~+/=", "!#$%&'*"])
+def test_any_key_that_a_header_can_hold_is_taken_as_it_is(key: str) -> None:
+    assert resolve(api_key=key).api_key == key
+    assert resolve(api_key=None, environ={"DUVO_API_KEY": key}).api_key == key
+
+
+@pytest.mark.parametrize("key", ["", " ", "\n", "\t \r\n", "\u2003"])
+def test_an_empty_or_blank_key_says_where_keys_come_from(key: str) -> None:
+    for given in ({"api_key": key}, {"api_key": None, "environ": {"DUVO_API_KEY": key}}):
+        with pytest.raises(CredentialsError, match=r"api_key=.*DUVO_API_KEY"):
+            resolve(**given)
+
+
+def test_a_missing_key_is_a_credentials_error() -> None:
+    with pytest.raises(CredentialsError, match="no API key"):
+        Settings.resolve(environ={})
+
+
+def test_an_empty_key_does_not_fall_back_to_the_environment() -> None:
+    with pytest.raises(CredentialsError, match="no API key"):
+        resolve(api_key="", environ={"DUVO_API_KEY": KEY})
+
+
+@pytest.mark.parametrize(
+    ("key", "position", "what"),
+    [
+        ("dv_secret\n", 9, "newline"),
+        ("\rdv_secret", 0, "newline"),
+        ("dv_sec\r\nret", 6, "newline"),
+        ("dv_sec ret", 6, "no header"),
+        ("dv_secret ", 9, "no header"),
+        (" dv_secret", 0, "no header"),
+        ("dv_\tsecret", 3, "no header"),
+        ("dv_sécret", 4, "no header"),
+        ("dv_secret\u200b", 9, "no header"),
+        ("dv_secret\x00", 9, "no header"),
+        ("dv_secret\x7f", 9, "no header"),
+        ("dv_secret\ud800", 9, "no header"),
+    ],
+)
+@pytest.mark.parametrize("source", ["api_key", "DUVO_API_KEY"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(
+    key: str, position: int, what: str, source: str
+) -> None:
+    given: dict[str, object] = {"api_key": key}
+    if source == "DUVO_API_KEY":
+        given = {"api_key": None, "environ": {"DUVO_API_KEY": key}}
+    with pytest.raises(CredentialsError) as caught:
+        resolve(**given)
+    assert source in str(caught.value)
+    assert what in str(caught.value)
+    assert f"position {position}" in str(caught.value)
+    for shown in (str(caught.value), repr(caught.value), repr(caught.value.__dict__)):
+        assert key.strip() not in shown
+        assert "sec" not in shown
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("key", [5, b"dv_secret", ["dv_secret"], True])
+def test_a_key_that_is_no_text_is_a_wrong_argument(key: object) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        resolve(api_key=key)
+    assert "dv_secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("show", [repr, str, "{}".format])
+def test_the_key_is_in_no_repr(show: Any) -> None:  # noqa: ANN401 - a way to show
+    assert KEY not in show(resolve())
+    assert "api.duvo.ai" in show(resolve())
+
+
+# --- time-outs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["timeout", "connect_timeout"])
+@pytest.mark.parametrize("seconds", [0.001, 1, 30, 86_400.5])
+def test_a_positive_number_of_seconds_is_a_timeout(name: str, seconds: float) -> None:
+    kept = getattr(resolve(**{name: seconds}), name)
+    assert kept == seconds
+    assert isinstance(kept, float)
+
+
+@pytest.mark.parametrize("name", ["timeout", "connect_timeout"])
+@pytest.mark.parametrize("seconds", [0, -0.0, -1, -0.5, math.nan, math.inf, -math.inf])
+def test_any_other_number_is_refused(name: str, seconds: float) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} must be a positive number"):
+        resolve(**{name: seconds})
+
+
+@pytest.mark.parametrize("name", ["timeout", "connect_timeout"])
+@pytest.mark.parametrize("seconds", ["30", None, pytest.param(10**400, id="huge")])
+def test_a_timeout_that_is_no_number_of_seconds_is_a_wrong_argument(
+    name: str, seconds: object
+) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        resolve(**{name: seconds})
+
+
+# --- the value -----------------------------------------------------------------------------------
+
+
+def test_settings_never_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        cast("Any", resolve()).timeout = 1.0
+
+
+def test_settings_are_values() -> None:
+    assert resolve() == resolve()
+    assert resolve() != resolve(timeout=1)
+    assert copy.deepcopy(resolve()) == resolve()
+    assert pickle.loads(pickle.dumps(resolve())) == resolve()  # noqa: S301 - our own
+
+
+def test_configuration_errors_are_value_errors_of_the_sdk() -> None:
+    assert issubclass(ConfigurationError, ValueError)
+    assert issubclass(ConfigurationError, DuvoError)
+    assert issubclass(CredentialsError, ConfigurationError)

@@ -1,0 +1,90 @@
+"""An event loop whose clock jumps to the next timer when nothing else is left to do.
+
+Real sockets work on it, since both ends of a test live in one loop: what one end has sent can be
+read by the other at once. Work in threads holds the clock.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TypeVar
+
+import anyio.to_thread
+import pytest
+
+_T = TypeVar("_T")
+
+_GRACE = 0.002
+"""Real seconds in which a socket may still turn out readable before the clock jumps."""
+_STUCK = 30.0
+"""Real seconds after which a test that waits for nothing in particular is given up."""
+EPOCH = 1_750_000_000.0
+"""The Unix time at which these loops begin."""
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop on virtual time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.threads = 0
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        return self.now
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            return super().select(0)
+        if self._loop.threads or timeout is None:
+            events = super().select(_STUCK)
+            if not events:
+                pytest.fail(f"nothing happened for {_STUCK} real seconds")
+            return events
+        if events := super().select(_GRACE):
+            return events
+        self._loop.now += timeout
+        return []
+
+
+def wall_clock() -> float:
+    """The Unix time of the running loop."""
+    return EPOCH + asyncio.get_running_loop().time()
+
+
+@contextmanager
+def threads_hold_the_clock() -> Iterator[None]:
+    """Let no clock jump while anyio works in a thread."""
+    original = anyio.to_thread.run_sync
+
+    @wraps(original)
+    async def counted(function: Callable[..., _T], *args: object, **options: bool) -> _T:
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, VirtualTimeLoop):
+            return await _call(original, function, *args, **options)
+        loop.threads += 1
+        try:
+            return await _call(original, function, *args, **options)
+        finally:
+            loop.threads -= 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(anyio.to_thread, "run_sync", counted)
+        yield
+
+
+def _call(
+    run_sync: Callable[..., Awaitable[_T]],
+    function: Callable[..., _T],
+    *args: object,
+    **options: bool,
+) -> Awaitable[_T]:
+    return run_sync(function, *args, **options)

@@ -1,6 +1,7 @@
 """The API's operations: what each sends, and what its answer means. Nothing here awaits."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from attrs import evolve
 
@@ -159,10 +160,19 @@ def create_upload_url(
 ) -> Call[UploadUrl]:
     """Ask for a presigned URL."""
     fields = {"path": _filled("path", path)}
-    return Call(
-        _post(routes.upload_urls(sandbox_id), fields, idempotency_key),
-        lambda response: structure(parse_json(response.body), UploadUrl),
-    )
+    return Call(_post(routes.upload_urls(sandbox_id), fields, idempotency_key), _upload_url)
+
+
+def _upload_url(response: Response) -> UploadUrl:
+    url = structure(parse_json(response.body), UploadUrl)
+    try:
+        place = urlsplit(url.upload_url)
+        usable = place.scheme in {"http", "https"} and bool(place.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise DecodeProblem(("expected an http or https URL @ $.upload_url",))
+    return url
 
 
 def list_files(routes: Routes, sandbox_id: str, *, path: str) -> Call[tuple[SandboxFile, ...]]:

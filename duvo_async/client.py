@@ -12,6 +12,7 @@ from duvo_async.models import RateLimit
 from duvo_async.resources.runs import AsyncRuns
 from duvo_async.resources.sandboxes import AsyncSandboxes
 from duvo_async.settings import DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, APIVersion, Settings
+from duvo_async.uploading import Uploader
 
 
 class AsyncDuvo:
@@ -69,8 +70,9 @@ class AsyncDuvo:
             ApiKey(settings.api_key),
             retry or RetryPolicy(),
         )
-        self.sandboxes: AsyncSandboxes = AsyncSandboxes(self._session)
-        self.runs: AsyncRuns = AsyncRuns(self._session, self.sandboxes)
+        uploader = Uploader(self._session)
+        self.sandboxes: AsyncSandboxes = AsyncSandboxes(self._session, uploader)
+        self.runs: AsyncRuns = AsyncRuns(self._session, uploader)
 
     @property
     def rate_limit(self) -> RateLimit | None:

@@ -335,7 +335,7 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
 async def test_loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     async with serve(run_answer()) as stub, client(stub) as duvo:
-        assert await duvo.runs.get(RUN_ID)
+        assert (await duvo.runs.get(RUN_ID)).id == RUN_ID
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # left by the loops that have ended

@@ -1,12 +1,11 @@
 """Runs: start them, wait for them, talk with them."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from duvo_async import _operations
 from duvo_async._callbacks import invoke
 from duvo_async._items import AsyncItems
 from duvo_async._session import Session
-from duvo_async._sources import UploadSource
 from duvo_async.errors import HumanRequestPending
 from duvo_async.models import (
     AnsweredHumanRequest,
@@ -16,7 +15,7 @@ from duvo_async.models import (
     Run,
     StopResult,
 )
-from duvo_async.resources.sandboxes import AsyncSandboxes
+from duvo_async.uploading import Files, Uploader
 from duvo_async.waiting import OnHumanRequest, OnUpdate, Watcher
 
 
@@ -27,9 +26,9 @@ class AsyncRuns:
     that.
     """
 
-    def __init__(self, session: Session, sandboxes: AsyncSandboxes) -> None:
+    def __init__(self, session: Session, uploader: Uploader) -> None:
         self._session = session
-        self._sandboxes = sandboxes
+        self._uploader = uploader
         self._watcher = Watcher(session)
 
     async def start(
@@ -123,7 +122,7 @@ class AsyncRuns:
         agent_id: str,
         *,
         message: str | None = None,
-        files: Iterable[UploadSource] | Mapping[str, UploadSource] = (),
+        files: Files = (),
         sandbox_id: str | None = None,
         webhook_url: str | None = None,
         timeout: float | None = None,
@@ -155,7 +154,9 @@ class AsyncRuns:
             ValueError: An argument is empty, or two files would go to one path.
         """
         if files:
-            sandbox_id = await self._sandboxes.fill(files, sandbox_id)
+            # A key of its own, so that a repeated call starts its run in the same sandbox.
+            key = None if idempotency_key is None else f"{idempotency_key}-sandbox"
+            sandbox_id = await self._uploader.fill(files, sandbox_id, idempotency_key=key)
         run = await self.start(
             agent_id,
             message=message,

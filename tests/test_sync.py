@@ -1,0 +1,296 @@
+"""The blocking client: a mirror, threads, handlers, interruptions."""
+
+import asyncio
+import inspect
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from duvo_async import (
+    AsyncDuvo,
+    AsyncItems,
+    ClientClosedError,
+    ConfigurationError,
+    Duvo,
+    HumanAnswer,
+    HumanRequestPending,
+    Items,
+    NotFoundError,
+    Run,
+    WaitTimeout,
+)
+from duvo_async.emulator import AskApproval, Emulator, Say, Sleep
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(requests_per_minute=100_000) as running:
+        yield running
+
+
+@pytest.fixture
+def duvo(emulator: Emulator) -> Iterator[Duvo]:
+    with Duvo(emulator.api_key, base_url=emulator.url) as client:
+        yield client
+
+
+def _public(owner: type) -> dict[str, Any]:
+    return {
+        name: member
+        for name, member in inspect.getmembers(owner)
+        if not name.startswith("_") and callable(member)
+    }
+
+
+FACES = [
+    (AsyncDuvo, Duvo),
+    *(
+        (type(getattr(AsyncDuvo("k"), name)), type(getattr(Duvo("k"), name)))
+        for name in ("runs", "sandboxes")
+    ),
+]
+
+
+@pytest.mark.parametrize(("original", "mirror"), FACES, ids=lambda face: face.__name__)
+def test_the_mirror_is_complete(original: type, mirror: type) -> None:
+    wanted, found = _public(original), _public(mirror)
+    assert wanted.keys() == found.keys()
+    for name, method in wanted.items():
+        reflected = found[name]
+        assert not inspect.iscoroutinefunction(reflected)
+        assert (
+            inspect.signature(reflected).parameters.keys()
+            == inspect.signature(method).parameters.keys()
+        )
+        for parameter, value in inspect.signature(method).parameters.items():
+            assert inspect.signature(reflected).parameters[parameter] == value
+        if method.__name__ != "close":
+            assert _words(method.__doc__) == _words(reflected.__doc__)
+        assert reflected.__name__ == name
+
+
+def _words(text: str | None) -> list[str]:
+    return [word for word in re.findall(r"\w+", text or "") if word != "async"]
+
+
+def test_the_clients_have_the_same_attributes() -> None:
+    names = [
+        {name for name in dir(client) if not name.startswith("_")}
+        for client in (AsyncDuvo("k"), Duvo("k"))
+    ]
+    assert names[0] == names[1]
+
+
+def test_the_clients_take_the_same_arguments_but_for_the_session() -> None:
+    wanted = dict(inspect.signature(AsyncDuvo).parameters)
+    del wanted["session"]  # an aiohttp session belongs to a loop that the caller has
+    assert wanted == dict(inspect.signature(Duvo).parameters)
+
+
+def test_iterators_are_mirrored(emulator: Emulator, duvo: Duvo) -> None:
+    run = duvo.runs.execute(emulator.add_agent([Say(str(n)) for n in range(120)]))
+    messages = duvo.runs.messages(run.id)
+    assert isinstance(messages, Items)
+    assert [message.text_content for message in messages] == [*map(str, range(120))]
+    assert [len(page) for page in messages.pages()] == [50, 50, 20]
+    assert next(iter(messages)).text_content == "0"
+    assert [run.status for run in duvo.runs.watch(run)] == ["completed"]
+
+
+def test_the_signature_of_an_iterator_speaks_of_items() -> None:
+    for runs, kind in ((AsyncDuvo("k").runs, AsyncItems), (Duvo("k").runs, Items)):
+        assert inspect.signature(runs.messages).return_annotation.__origin__ is kind
+
+
+def test_a_page_costs_one_crossing(
+    emulator: Emulator, duvo: Duvo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = duvo.runs.execute(emulator.add_agent([Say(str(n)) for n in range(120)]))
+    bridge = duvo._bridge  # noqa: SLF001 - counts its uses
+    counted = Mock(side_effect=bridge.run)
+    monkeypatch.setattr(bridge, "run", counted)
+    assert len(list(duvo.runs.messages(run.id))) == 120
+    assert counted.call_count == 5  # three pages, the end, and the closing
+
+
+def test_a_handler_runs_in_the_calling_thread_and_may_use_the_client(
+    emulator: Emulator, duvo: Duvo
+) -> None:
+    seen: list[tuple[int, Run]] = []
+
+    def decide(pending: HumanRequestPending) -> HumanAnswer:
+        seen.append((threading.get_ident(), duvo.runs.get(pending.run_id)))
+        return pending.request.approve()
+
+    updates: list[int] = []
+    run = duvo.runs.execute(
+        emulator.add_agent([AskApproval("Post?")]),
+        on_human_request=decide,
+        on_update=lambda _: updates.append(threading.get_ident()),
+    )
+    assert run.succeeded
+    assert [(thread, run.status) for thread, run in seen] == [(threading.get_ident(), "waiting")]
+    assert set(updates) == {threading.get_ident()}
+
+
+async def _approve(pending: HumanRequestPending) -> HumanAnswer:
+    await asyncio.sleep(0)
+    return pending.request.approve()
+
+
+def test_a_handler_may_be_asynchronous_here_too(emulator: Emulator, duvo: Duvo) -> None:
+    agent = emulator.add_agent([AskApproval("Post?")])
+    assert duvo.runs.execute(agent, on_human_request=_approve).succeeded
+
+
+@pytest.mark.parametrize("kind", [LookupError, StopIteration, HumanRequestPending])
+def test_a_handlers_error_reaches_the_caller(
+    kind: type[Exception], emulator: Emulator, duvo: Duvo
+) -> None:
+    def fail(pending: HumanRequestPending) -> HumanAnswer:
+        raise pending if kind is HumanRequestPending else kind("nobody is in")
+
+    wanted = RuntimeError if kind is StopIteration else kind
+    with pytest.raises(wanted):
+        duvo.runs.execute(emulator.add_agent([AskApproval("Post?")]), on_human_request=fail)
+
+
+def test_errors_are_the_same(emulator: Emulator, duvo: Duvo) -> None:
+    with pytest.raises(NotFoundError):
+        duvo.runs.get("550e8400-e29b-41d4-a716-446655440000")
+    with pytest.raises(ValueError, match="run_id"):
+        duvo.runs.get("a/b")
+    run = duvo.runs.start(emulator.add_agent([Sleep(3600)]))
+    with pytest.raises(WaitTimeout) as caught:
+        duvo.runs.wait(run, timeout=0.05)
+    assert caught.value.run_id == run.id
+    with pytest.raises(ConfigurationError):
+        Duvo("")
+
+
+def test_many_threads_share_a_client(emulator: Emulator, duvo: Duvo) -> None:
+    agent = emulator.add_agent([AskApproval("Post?")])
+    threads: set[int] = set()
+
+    def approve(pending: HumanRequestPending) -> HumanAnswer:
+        threads.add(threading.get_ident())
+        return pending.request.approve()
+
+    with ThreadPoolExecutor(16) as pool:
+        runs = pool.map(lambda _: duvo.runs.execute(agent, on_human_request=approve), range(64))
+    assert len({run.id for run in runs if run.succeeded}) == 64
+    assert threading.get_ident() not in threads
+
+
+def test_it_works_inside_a_running_loop(emulator: Emulator, duvo: Duvo) -> None:
+    async def cell() -> Run:
+        return duvo.runs.execute(emulator.add_agent([Say("hi")]))
+
+    assert asyncio.run(cell()).succeeded
+
+
+def test_a_closed_client_says_so(emulator: Emulator) -> None:
+    duvo = Duvo(emulator.api_key, base_url=emulator.url)
+    messages = duvo.runs.messages(duvo.runs.execute(emulator.add_agent([Say("hi")])).id)
+    duvo.close()
+    duvo.close()
+    with pytest.raises(ClientClosedError):
+        duvo.health()
+    with pytest.raises(ClientClosedError):
+        list(messages)
+
+
+def test_closing_ends_the_calls_of_other_threads(emulator: Emulator) -> None:
+    duvo = Duvo(emulator.api_key, base_url=emulator.url)
+    run = duvo.runs.start(emulator.add_agent([Sleep(3600)]))
+    waiting = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        wait = pool.submit(duvo.runs.wait, run, on_update=lambda _: waiting.set())
+        assert waiting.wait(30)
+        duvo.close()
+        with pytest.raises(ClientClosedError):
+            wait.result(30)
+
+
+def test_a_client_that_was_never_used_has_no_thread() -> None:
+    before = threading.active_count()
+    duvo = Duvo("dv_key")
+    assert threading.active_count() == before
+    duvo.close()
+
+
+def _script(emulator: Emulator, body: str) -> "subprocess.Popen[str]":
+    """Run a program that uses the emulator, with warnings as errors."""
+    program = "import os\nfrom duvo_async import *\n" + textwrap.dedent(body)
+    environment = {
+        **os.environ,
+        "DUVO_API_KEY": emulator.api_key,
+        "DUVO_API_BASE_URL": emulator.url,
+        "AGENT": emulator.add_agent([Sleep(3600)]),
+    }
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "duvo.runs.wait(run, on_update=lambda _: print('ready', flush=True))",
+        "[print('ready', flush=True) for _ in duvo.runs.watch(run)]",
+        "duvo.runs.wait(run, on_update=lambda _: (print('ready', flush=True), time.sleep(60)))",
+    ],
+    ids=["in a wait", "in an iterator", "in a handler"],
+)
+def test_ctrl_c_ends_a_call_which_cleans_up(call: str, emulator: Emulator) -> None:
+    program = f"""
+        import asyncio, time
+        with Duvo() as duvo:
+            run = duvo.runs.start(os.environ["AGENT"])
+            try:
+                {call}
+            except KeyboardInterrupt:
+                async def tasks():
+                    return [task for task in asyncio.all_tasks() if "wait" in repr(task.get_coro())]
+                print(duvo._bridge.run(tasks) == [], duvo.health(), flush=True)
+    """
+    with _script(emulator, program) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=30)
+    assert output == ("True True\n", "")
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "ending",
+    ["", "del duvo", "import sys; sys.exit(0)", "duvo.close()", "print(next(iter(items)))"],
+)
+def test_a_program_that_forgets_to_close_comes_to_its_end(ending: str, emulator: Emulator) -> None:
+    program = f"""
+        duvo = Duvo()
+        run = duvo.runs.start(os.environ["AGENT"])
+        items = duvo.runs.watch(run)
+        {ending}
+    """
+    with _script(emulator, program) as process:
+        _, errors = process.communicate(timeout=30)
+    assert errors == ""
+    assert process.returncode == 0

@@ -1,7 +1,7 @@
 """The command's words and options."""
 
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from threading import Event
 
 import click
@@ -117,6 +117,7 @@ def emulate(port: int) -> None:
             click.echo(f"export DUVO_API_BASE_URL={emulator.url}")
             click.echo(f"export DUVO_API_KEY={emulator.api_key}")
             click.echo(f"# an agent that reports on files: {emulator.demo_agent_id}")
-            Event().wait()
+            with suppress(KeyboardInterrupt):
+                Event().wait()
     except OSError as error:
         raise click.ClickException(f"cannot serve on port {port}: {error.strerror}") from error

@@ -18,6 +18,11 @@ class Text:
 
 
 @frozen
+class Url:
+    """An http or https URL."""
+
+
+@frozen
 class Moment:
     """A timestamp."""
 
@@ -70,7 +75,7 @@ class Thing:
 
 
 Kind: TypeAlias = (
-    Text | Moment | Flag | Count | Number | Anything | AnyObject | Maybe | Many | Thing
+    Text | Url | Moment | Flag | Count | Number | Anything | AnyObject | Maybe | Many | Thing
 )
 
 RUN = Thing(
@@ -119,7 +124,7 @@ MESSAGE = Thing(
     {"id": Text(), "type": Text(), "role": Text(), "timestamp": Moment()},
     {"text_content": Text(), "tool_call": TOOL_CALL, "tool_result": TOOL_RESULT},
 )
-POSTED_MESSAGE = Thing({**MESSAGE.required, "text_content": Text()})
+POSTED_MESSAGE = Thing(MESSAGE.required, {"text_content": Text()})
 FILE = Thing({"name": Text(), "path": Text(), "type": Text(), "size_bytes": Count()})
 
 STARTED_BODY = Thing({"run": RUN})
@@ -132,7 +137,7 @@ ANSWERED_BODY = Thing({"human_request": ANSWERED})
 STOP_BODY = Thing({"success": Flag()}, {"message": Text()})
 SANDBOX_BODY = Thing({"sandbox_id": Text(), "expires_at": Moment()})
 UPLOAD_URL_BODY = Thing(
-    {"upload_url": Text(), "path": Text(), "expires_in_seconds": Number()},
+    {"upload_url": Url(), "path": Text(), "expires_in_seconds": Number()},
 )
 FILES_BODY = Thing({"files": Many(FILE)})
 UPLOADED_BODY = Thing({"path": Text(), "size_bytes": Count()})
@@ -158,9 +163,17 @@ zones = st.sampled_from([UTC, None]) | st.integers(-1439, 1439).map(
     lambda minutes: timezone(timedelta(minutes=minutes))
 )
 moments = st.builds(_written, st.datetimes(timezones=zones), short=st.booleans())
+urls = st.builds(
+    "{}://{}/{}?X-Signature={}".format,
+    st.sampled_from(["http", "https"]),
+    st.sampled_from(["storage.test", "127.0.0.1:9000", "[::1]:9000"]),
+    st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=8),
+    st.integers(0, 9),
+)
 counts = st.integers(0, 2**53)
 _SIMPLE: dict[type, st.SearchStrategy[Any]] = {
     Text: st.text(max_size=12),
+    Url: urls,
     Moment: moments,
     Flag: st.booleans(),
     Count: counts | counts.map(float),
@@ -223,6 +236,7 @@ def places(kind: Kind, value: Any, path: str = "$") -> Iterator[Place]:  # noqa:
 
 _ACCEPTED: dict[type, tuple[type, ...]] = {
     Text: (str,),
+    Url: (str,),
     Moment: (str,),
     Flag: (bool,),
     Count: (int, float),

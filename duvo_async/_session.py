@@ -4,9 +4,9 @@ import asyncio
 import logging
 import platform
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 from attrs import evolve
@@ -14,7 +14,7 @@ from attrs import evolve
 from duvo_async import _protocol
 from duvo_async._converter import DecodeProblem
 from duvo_async._pacing import Budget
-from duvo_async._protocol import Call, Request, Response
+from duvo_async._protocol import Call, Request, Response, Window
 from duvo_async._retry import Retrying, RetryPolicy
 from duvo_async._routes import Routes
 from duvo_async._transport import Transport, TransportError
@@ -27,10 +27,8 @@ from duvo_async.errors import (
     RateLimitError,
     ResponseDecodeError,
 )
+from duvo_async.models import RateLimit
 from duvo_async.settings import Settings
-
-if TYPE_CHECKING:
-    from duvo_async.models import RateLimit
 
 _T = TypeVar("_T")
 _logger = logging.getLogger("duvo_async")
@@ -50,19 +48,24 @@ class Session:
         routes: Where the operations live.
         retry: How often to repeat.
         timeout: Seconds for one attempt.
-        rate_limit: What the last response said of the key's budget. None before the first.
     """
 
     def __init__(
         self, settings: Settings, transport: Transport, auth: Auth, retry: RetryPolicy
     ) -> None:
-        self.routes = Routes(settings.api_version, settings.team_id)
-        self.rate_limit: RateLimit | None = None
-        self.timeout = settings.timeout
+        self.routes: Routes = Routes(settings.api_version, settings.team_id)
+        self.timeout: float = settings.timeout
         self._transport = transport
         self._auth = auth
-        self.retry = retry
+        self.retry: RetryPolicy = retry
         self._budget = Budget()
+        self._last_window: tuple[Window, Mapping[str, str]] | None = None
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the last response said of the key's budget. None before the first."""
+        # Made when somebody asks, which is rarely: each response pays for what it stores.
+        return self._last_window and _protocol.rate_limit(*self._last_window)
 
     async def call(self, call: Call[_T]) -> _T:
         """Make a call, repeating it while that is safe and makes sense.
@@ -177,7 +180,7 @@ class Session:
             return response
         if (reading := _protocol.window(response.headers)) is not None:
             self._budget.observe(reading, asyncio.get_running_loop().time())
-            self.rate_limit = _protocol.rate_limit(reading, response.headers)
+            self._last_window = reading, response.headers
         if response.status >= 300:  # noqa: PLR2004 - what HTTP does not call success
             return evolve(response, body=self._auth.redact(response.body))
         return response

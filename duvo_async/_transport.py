@@ -82,6 +82,7 @@ class AiohttpTransport:
         self._session = session
         self._owns_session = session is None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._proxies: dict[str, str | None] = {}
         self._closed = False
 
     async def send(self, request: Request, headers: Mapping[str, str]) -> Response:
@@ -176,7 +177,7 @@ class AiohttpTransport:
             timeout=self._timeout_of(request),
             allow_redirects=False,
             raise_for_status=False,
-            proxy=_proxy(url) if self._owns_session else None,
+            proxy=self._proxy(url) if self._owns_session else None,
         ) as response:
             return Response(
                 status=response.status,
@@ -191,6 +192,17 @@ class AiohttpTransport:
             return URL(request.signed_url, encoded=True)
         url = self._settings.base_url.with_path(self._base_path + request.path, encoded=True)
         return url.with_query(request.query) if request.query else url
+
+    def _proxy(self, url: URL) -> str | None:
+        """Find the proxy that the environment names for a host, once a host.
+
+        aiohttp's own way would read the credentials in .netrc as well.
+        """
+        host = url.host or ""
+        if host not in self._proxies:
+            direct = host in _LOOPBACK or proxy_bypass(host)
+            self._proxies[host] = None if direct else getproxies().get(url.scheme)
+        return self._proxies[host]
 
     def _timeout_of(self, request: Request) -> aiohttp.ClientTimeout:
         if isinstance(request.body, ByteStream):
@@ -209,14 +221,6 @@ def _form(form: FileForm) -> aiohttp.FormData:
     )
     data.add_field("path", form.path)
     return data
-
-
-def _proxy(url: URL) -> str | None:
-    """Find the proxy that the environment names for a host (aiohttp's own way reads .netrc too)."""
-    host = url.host or ""
-    if host in _LOOPBACK or proxy_bypass(host):
-        return None
-    return getproxies().get(url.scheme)
 
 
 def _translated(error: Exception) -> TransportError:

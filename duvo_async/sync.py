@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Seque
 from contextlib import suppress
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar
 
 from duvo_async._bridge import Bridge
 from duvo_async._items import AsyncItems
@@ -107,17 +107,17 @@ class Runs(_Mirror[AsyncRuns]):
 
     __slots__ = ()
 
-    start = blocking(AsyncRuns.start)
-    get = blocking(AsyncRuns.get)
-    wait = blocking(AsyncRuns.wait)
-    execute = blocking(AsyncRuns.execute)
-    watch = blocking_items(AsyncRuns.watch)
-    messages = blocking_items(AsyncRuns.messages)
-    messages_page = blocking(AsyncRuns.messages_page)
-    post_message = blocking(AsyncRuns.post_message)
-    respond = blocking(AsyncRuns.respond)
-    answer = blocking(AsyncRuns.answer)
-    stop = blocking(AsyncRuns.stop)
+    start: Final = blocking(AsyncRuns.start)
+    get: Final = blocking(AsyncRuns.get)
+    wait: Final = blocking(AsyncRuns.wait)
+    execute: Final = blocking(AsyncRuns.execute)
+    watch: Final = blocking_items(AsyncRuns.watch)
+    messages: Final = blocking_items(AsyncRuns.messages)
+    messages_page: Final = blocking(AsyncRuns.messages_page)
+    post_message: Final = blocking(AsyncRuns.post_message)
+    respond: Final = blocking(AsyncRuns.respond)
+    answer: Final = blocking(AsyncRuns.answer)
+    stop: Final = blocking(AsyncRuns.stop)
 
 
 class Sandboxes(_Mirror[AsyncSandboxes]):
@@ -125,10 +125,10 @@ class Sandboxes(_Mirror[AsyncSandboxes]):
 
     __slots__ = ()
 
-    create = blocking(AsyncSandboxes.create)
-    upload = blocking(AsyncSandboxes.upload)
-    create_upload_url = blocking(AsyncSandboxes.create_upload_url)
-    files = blocking_items(AsyncSandboxes.files)
+    create: Final = blocking(AsyncSandboxes.create)
+    upload: Final = blocking(AsyncSandboxes.upload)
+    create_upload_url: Final = blocking(AsyncSandboxes.create_upload_url)
+    files: Final = blocking_items(AsyncSandboxes.files)
 
 
 class Duvo(_Mirror[AsyncDuvo]):
@@ -187,7 +187,7 @@ class Duvo(_Mirror[AsyncDuvo]):
         # A script that forgets to close must still come to its end.
         weakref.finalize(self, bridge.close)
 
-    health = blocking(AsyncDuvo.health)
+    health: Final = blocking(AsyncDuvo.health)
 
     @property
     def rate_limit(self) -> RateLimit | None:

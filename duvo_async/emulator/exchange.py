@@ -100,7 +100,7 @@ class ApiError(Exception):
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         data = {"error": _CODES[status], "message": message}
-        self.response = json_response(status, data).with_headers(headers or {})
+        self.response: Response = json_response(status, data).with_headers(headers or {})
 
 
 def json_response(status: int, data: object) -> Response:

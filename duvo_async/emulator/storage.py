@@ -29,7 +29,7 @@ class StorageError(Exception):
         super().__init__(message)
         error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode()
-        self.response = Response(status, {"content-type": "application/xml"}, body)
+        self.response: Response = Response(status, {"content-type": "application/xml"}, body)
 
 
 @define

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, TypeVar
 
-from attrs import Attribute, fields, has
+from attrs import NOTHING, Attribute, fields, has
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
 
@@ -212,13 +212,13 @@ def _field_hook(converter: Converter, attribute: "Attribute[Any]") -> _Hook | No
     annotation = str(attribute.type)
     if "JSON" in annotation:
         return _lenient(attribute, _object) if "Mapping" in annotation else _as_is
-    if attribute.type is not None and _is_tuple(attribute.type) and attribute.default == ():
-        return _lenient(attribute, converter.get_structure_hook(attribute.type))
-    return None
+    if attribute.default is NOTHING or attribute.default is None or attribute.type is None:
+        return None
+    return _lenient(attribute, converter.get_structure_hook(attribute.type))
 
 
 def _lenient(attribute: "Attribute[Any]", hook: _Hook) -> _Hook:
-    """Read the null of an optional collection as the empty one that its absence means."""
+    """Read the null of an optional field as the default that its absence means."""
     default: Any = attribute.default
 
     def read(value: object, kind: Any) -> Any:  # noqa: ANN401 - as the hook gives

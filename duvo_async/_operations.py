@@ -51,13 +51,11 @@ def start_run(  # noqa: PLR0913 - the fields of the body
     idempotency_key: str | None,
 ) -> Call[Run]:
     """Start a run."""
-    if not isinstance(agent_id, str) or not agent_id.strip():
-        raise ValueError("agent_id must not be empty")
     fields = {
-        "agent_id": agent_id,
+        "agent_id": _filled("agent_id", agent_id),
         "message": None if message is None else _filled("message", message),
         "sandbox_id": None if sandbox_id is None else _filled("sandbox_id", sandbox_id),
-        "webhook_url": webhook_url,
+        "webhook_url": None if webhook_url is None else _web_address("webhook_url", webhook_url),
     }
     return Call(
         _post(routes.runs(), fields, idempotency_key),
@@ -129,14 +127,19 @@ def respond(  # noqa: PLR0913 - the parts of the path and the fields of the body
         raise ValueError("give either approved or answers: one of them, not both")
     if approved is not None and not isinstance(approved, bool):
         raise TypeError(f"approved must be True or False, not {approved!r}")
-    if answers is not None and not answers:
-        raise ValueError("answers must not be empty")
-    texts = {question: joined(answer) for question, answer in (answers or {}).items()}
-    fields = {"approved": approved, "answers": texts or None}
+    fields = {"approved": approved, "answers": None if answers is None else _texts(answers)}
     return Call(
         _post(routes.respond(run_id, request_id), fields, idempotency_key),
         lambda response: member(response.body, "human_request", AnsweredHumanRequest),
     )
+
+
+def _texts(answers: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
+    if not isinstance(answers, Mapping):
+        raise TypeError("answers must map each question's text to its answer")
+    if not answers:
+        raise ValueError("answers must not be empty")
+    return {_filled("a question", text): joined(answer) for text, answer in answers.items()}
 
 
 def stop_run(routes: Routes, run_id: str, *, idempotency_key: str | None) -> Call[StopResult]:
@@ -165,12 +168,7 @@ def create_upload_url(
 
 def _upload_url(response: Response) -> UploadUrl:
     url = structure(parse_json(response.body), UploadUrl)
-    try:
-        place = urlsplit(url.upload_url)
-        usable = place.scheme in {"http", "https"} and bool(place.hostname)
-    except ValueError:
-        usable = False
-    if not usable:
+    if not _is_web_address(url.upload_url):
         raise DecodeProblem(("expected an http or https URL @ $.upload_url",))
     return url
 
@@ -211,6 +209,20 @@ def _filled(name: str, value: str) -> str:
     if not value.strip():
         raise ValueError(f"{name} must not be empty")
     return value
+
+
+def _web_address(name: str, value: str) -> str:
+    if not _is_web_address(_filled(name, value)):
+        raise ValueError(f"{name} must be an http or https URL")
+    return value
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        place = urlsplit(url)
+        return place.scheme in {"http", "https"} and bool(place.hostname)
+    except ValueError:
+        return False
 
 
 def _whole(name: str, value: int, *, least: int, most: int | None = None) -> None:

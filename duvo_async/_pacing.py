@@ -8,8 +8,10 @@ DEFAULT_LIMIT = 300
 """Requests a window and key (API documentation, "Rate Limiting")."""
 WINDOW_SECONDS = 60.0
 """A window's length (the same section: 300 requests per minute)."""
-_SAME_WINDOW = 1.5
-"""Resets that differ by less are the same one: the headers count whole seconds."""
+_SAME_WINDOW = WINDOW_SECONDS / 2
+"""Resets that differ by less are the same one: the headers count whole seconds, and come late."""
+_ROUNDING = 1.0
+"""How far a reset in whole seconds may be too early."""
 
 
 @define
@@ -25,6 +27,7 @@ class Budget:
     _reset_at: float = float("-inf")
     _assumed: bool = True
     _in_flight: int = 0
+    _paused_until: float = float("-inf")
 
     def acquire(self, now: float) -> float:
         """Ask to send a request.
@@ -36,6 +39,8 @@ class Budget:
             0 when it may be sent, which counts it; call `release` when it has ended. Else the
             seconds after which to ask again.
         """
+        if now < self._paused_until:
+            return self._paused_until - now
         if now >= self._reset_at:
             self._remaining = self._limit - self._in_flight
             self._reset_at = now + WINDOW_SECONDS
@@ -62,7 +67,8 @@ class Budget:
         self._limit = window.limit
         if not self._assumed and abs(reset_at - self._reset_at) < _SAME_WINDOW:
             self._remaining = min(self._remaining, window.remaining)
-            self._reset_at = max(self._reset_at, reset_at)
+            # The response that came fastest knows best when the window ends.
+            self._reset_at = max(reset_at, min(self._reset_at, reset_at + _ROUNDING))
         elif self._assumed or reset_at > self._reset_at:
             # Requests still under way may not be in the server's count yet.
             self._remaining = window.remaining - self._in_flight
@@ -76,5 +82,4 @@ class Budget:
             seconds: For how long.
             now: The clock of `acquire`.
         """
-        self._remaining = 0
-        self._reset_at = now + seconds if self._assumed else max(self._reset_at, now + seconds)
+        self._paused_until = max(self._paused_until, now + seconds)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from re import compile as regex
@@ -182,9 +182,10 @@ def _error_body(body: bytes) -> dict[str, JSON]:
         value = parse_json(body)
     except DecodeProblem:
         return {}
-    if isinstance(value, dict) and isinstance(inner := value.get("error"), dict):
-        return inner
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        return {}
+    inner = value.get("error")
+    return {**value, **inner} if isinstance(inner, dict) else value
 
 
 def _reason(response: Response) -> str:
@@ -218,7 +219,7 @@ def server_time(headers: Mapping[str, str]) -> datetime:
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -232,7 +233,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (moment - server_time(headers)).total_seconds()) if moment else None
 
 
-_NUMBER = regex(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_NUMBER = regex(r"[0-9]+(\.[0-9]+)?")
 _COUNT = regex(r"[0-9]{1,12}")
 _UNIX_TIME = 10**9
 """A reset above it is a Unix time, one below it is seconds from now (the API's sources differ)."""
@@ -281,9 +282,8 @@ def _seconds_until(reset: int, headers: Mapping[str, str]) -> float:
 
 def rate_limit(reading: Window, headers: Mapping[str, str]) -> RateLimit:
     """Say to the user what the headers said."""
-    moment = server_time(headers).timestamp() + min(reading.reset_in, _UNIX_TIME)
-    return RateLimit(
-        limit=reading.limit,
-        remaining=reading.remaining,
-        reset_at=datetime.fromtimestamp(moment, UTC),
-    )
+    try:
+        reset_at = server_time(headers) + timedelta(seconds=reading.reset_in)
+    except OverflowError:
+        reset_at = datetime.max.replace(tzinfo=UTC)
+    return RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=reset_at)

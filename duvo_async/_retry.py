@@ -1,18 +1,27 @@
 """Whether to try again, and when: a policy that never changes and the state of one call."""
 
 from collections.abc import Callable
-from math import isfinite
 
-from attrs import Attribute, define, field, frozen, validators
+from attrs import Attribute, define, field, frozen
 
 from duvo_async.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError
+from duvo_async.settings import MOST_SECONDS
 
 _RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
+_MOST_DOUBLINGS = 64
+"""More would not change a delay, and would in the end overflow a float."""
+
+
 def _not_negative(_: object, attribute: "Attribute[float]", value: float) -> None:
-    if not (isfinite(value) and value >= 0):
+    if not 0 <= value <= MOST_SECONDS:
         raise ValueError(f"{attribute.name} must be a number that is not negative, not {value!r}")
+
+
+def _whole(_: object, attribute: "Attribute[int]", value: int) -> None:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{attribute.name} must be a whole number, 0 or more, not {value!r}")
 
 
 @frozen(kw_only=True)
@@ -31,7 +40,7 @@ class RetryPolicy:
             asks for more fails at once with what it asked for.
     """
 
-    retries: int = field(default=4, validator=validators.ge(0))
+    retries: int = field(default=4, validator=_whole)
     initial_delay: float = field(default=0.5, validator=_not_negative)
     max_delay: float = field(default=8.0, validator=_not_negative)
     max_retry_after: float = field(default=120.0, validator=_not_negative)
@@ -82,8 +91,11 @@ class Retrying:
         return delay
 
     def _backoff(self) -> float:
-        ceiling = min(self.policy.max_delay, self.policy.initial_delay * 2.0 ** (self.attempts - 1))
+        ceiling = min(self.policy.max_delay, self.policy.initial_delay * 2.0 ** self._doublings())
         return self.random() * ceiling
+
+    def _doublings(self) -> int:
+        return min(self.attempts - 1, _MOST_DOUBLINGS)
 
     def _spread(self) -> float:
         """Come a little later than asked, so that all who were asked do not come at once."""

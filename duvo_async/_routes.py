@@ -59,12 +59,12 @@ class Routes:
         return f"{self.sandboxes()}/{segment('sandbox_id', sandbox_id)}/upload-urls"
 
     def _team(self) -> str:
-        if self.version == "v1" or self.team_id is None:
-            return f"/{self.version}"
+        if self.version == "v1":
+            return "/v1"
         return f"/{self.version}/teams/{segment('team_id', self.team_id)}"
 
 
-def segment(name: str, value: str) -> str:
+def segment(name: str, value: str | None) -> str:
     """Make an id into one segment of a path, which it cannot leave.
 
     Args:

@@ -150,14 +150,25 @@ class Session:
         await self._transport.close()
 
     async def _send(self, request: Request, attempts: int) -> Response:
-        headers = {"User-Agent": _USER_AGENT}
-        foreign = request.signed_url is not None
-        if not foreign:
-            headers["Accept"] = "application/json"
-            headers["Authorization"] = await self._auth.authorization()
-            if request.idempotency_key is not None:
-                headers["Idempotency-Key"] = request.idempotency_key
-            await self._turn()
+        if request.signed_url is not None:
+            return await self._exchange(request, {"User-Agent": _USER_AGENT}, attempts)
+        headers = {
+            "User-Agent": _USER_AGENT,
+            "Accept": "application/json",
+            "Authorization": await self._auth.authorization(),
+        }
+        if request.idempotency_key is not None:
+            headers["Idempotency-Key"] = request.idempotency_key
+        await self._turn()
+        try:
+            response = await self._exchange(request, headers, attempts)
+        finally:
+            self._budget.release()
+        return self._received(response)
+
+    async def _exchange(
+        self, request: Request, headers: Mapping[str, str], attempts: int
+    ) -> Response:
         started = perf_counter()
         try:
             response = await self._transport.send(request, headers)
@@ -165,19 +176,13 @@ class Session:
             _log(request, str(error), attempts, started, None)
             failure = _without_answer(error, request, attempts)
         else:
-            return self._received(request, response, attempts, started)
-        finally:
-            if not foreign:
-                self._budget.release()
+            _log(request, response.status, attempts, started, _protocol.request_id(response))
+            return response
+        # Raised outside of the handler, so that nothing hangs on it that knows the headers.
         raise failure
 
-    def _received(
-        self, request: Request, response: Response, attempts: int, started: float
-    ) -> Response:
-        request_id = _protocol.request_id(response)
-        _log(request, response.status, attempts, started, request_id)
-        if request.signed_url is not None:
-            return response
+    def _received(self, response: Response) -> Response:
+        """Take note of what every response of the API says."""
         if (reading := _protocol.window(response.headers)) is not None:
             self._budget.observe(reading, asyncio.get_running_loop().time())
             self._last_window = reading, response.headers

@@ -111,7 +111,11 @@ class AiohttpTransport:
         if self._closed:
             raise ClientClosedError("this client is closed: make a new one")
         loop = asyncio.get_running_loop()
-        if self._session is not None and (self._loop is loop or not self._owns_session):
+        if self._session is not None and not self._owns_session:
+            if self._session.closed:
+                raise ClientClosedError("the session that this client was given is closed")
+            return self._session
+        if self._session is not None and self._loop is loop:
             return self._session
         stale, stale_loop = self._session, self._loop
         if stale_loop is not None and not stale_loop.is_closed():

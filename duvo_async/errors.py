@@ -146,8 +146,9 @@ class ResponseDecodeError(APIError):
         attempts: int = 1,
         request_id: str | None = None,
     ) -> None:
+        suffix = f" [request id {request_id}]" if request_id else ""
         super().__init__(
-            f"the answer could not be understood: {'; '.join(problems)}",
+            f"the answer could not be understood: {'; '.join(problems)}{suffix}",
             method=method,
             path=path,
             idempotency_key=idempotency_key,
@@ -155,6 +156,9 @@ class ResponseDecodeError(APIError):
         )
         self.problems = problems
         self.request_id = request_id
+
+    def _advice(self) -> str:
+        return self._may_have_been_done()
 
 
 class APIStatusError(APIError):

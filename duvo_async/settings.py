@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from math import isfinite
 from typing import Literal, Self, TypeAlias, get_args
 
 from attrs import field, frozen
@@ -16,6 +15,8 @@ APIVersion: TypeAlias = Literal["v1", "v2"]
 DEFAULT_BASE_URL = "https://api.duvo.ai"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_CONNECT_TIMEOUT = 10.0
+MOST_SECONDS = 1e9
+"""The longest time that can be asked for, some 30 years: what is longer is a mistake."""
 
 
 @frozen(kw_only=True)
@@ -72,10 +73,10 @@ class Settings:
         if base_url is None:
             base_url = env.get("DUVO_API_BASE_URL") or env.get("DUVO_BASE_URL") or DEFAULT_BASE_URL
         if team_id is None:
-            team_id = env.get("DUVO_TEAM_ID") or None
+            team_id = env.get("DUVO_TEAM_ID", "").strip() or None
         url, version = _base_url(base_url)
         chosen = _version(api_version, version)
-        if chosen == "v2" and not team_id:
+        if chosen == "v2" and not (team_id and team_id.strip()):
             raise ConfigurationError(
                 "API v2 needs the team's id: pass team_id= or set DUVO_TEAM_ID"
             )
@@ -91,6 +92,8 @@ class Settings:
 
 def _api_key(given: str | None, env: Mapping[str, str]) -> str:
     key = given if given is not None else env.get("DUVO_API_KEY", "")
+    if not isinstance(key, str):
+        raise TypeError(f"api_key must be a string, not {type(key).__name__}")
     name = "api_key" if given is not None else "DUVO_API_KEY"
     if not key.strip():
         raise CredentialsError("no API key: pass api_key= or set DUVO_API_KEY")
@@ -104,21 +107,25 @@ def _api_key(given: str | None, env: Mapping[str, str]) -> str:
 
 
 def _base_url(text: str) -> tuple[URL, APIVersion | None]:
+    # No error quotes the URL: what is wrong with it may be a password or a signature in it.
     try:
         url = URL(text)
-    except ValueError as error:
-        raise ConfigurationError(f"the base URL cannot be read: {error}") from None
+        host = url.host
+    except ValueError:
+        raise ConfigurationError("the base URL cannot be read: is it http(s)://host?") from None
+    if any(character.isspace() for character in text):
+        raise ConfigurationError("the base URL must not have spaces in it")
     if url.user is not None or url.password is not None:
         raise ConfigurationError("the base URL must not hold a user or password")
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ConfigurationError(f"the base URL must be http(s)://host, not {text!r}")
+    if url.scheme not in {"http", "https"} or not host:
+        raise ConfigurationError("the base URL must begin with http://host or https://host")
     if url.query_string or url.fragment:
         raise ConfigurationError("the base URL must not have a query or fragment")
-    path = url.path.rstrip("/")
+    path = url.raw_path.rstrip("/")
     for version in get_args(APIVersion):
         if path.endswith(f"/{version}"):
-            return url.with_path(path.removesuffix(f"/{version}")), version
-    return url.with_path(path), None
+            return url.with_path(path.removesuffix(f"/{version}"), encoded=True), version
+    return url.with_path(path, encoded=True), None
 
 
 def _version(given: APIVersion | None, in_url: APIVersion | None) -> APIVersion:
@@ -132,6 +139,6 @@ def _version(given: APIVersion | None, in_url: APIVersion | None) -> APIVersion:
 
 
 def _seconds(name: str, value: float) -> float:
-    if not (isfinite(value) and value > 0):
+    if not 0 < value <= MOST_SECONDS:
         raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}")
     return float(value)

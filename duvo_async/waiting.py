@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from math import isfinite
 from random import random
 from typing import Self, TypeAlias
 
@@ -23,6 +22,7 @@ from duvo_async.errors import (
     WaitTimeout,
 )
 from duvo_async.models import AnsweredHumanRequest, HumanAnswer, Run
+from duvo_async.settings import MOST_SECONDS
 
 OnHumanRequest: TypeAlias = Callable[
     [HumanRequestPending], HumanAnswer | Awaitable[HumanAnswer | None] | None
@@ -55,7 +55,7 @@ class _Wait:
     @classmethod
     def begin(cls, run: str | Run, timeout: float | None) -> Self:
         """Start the clock."""
-        if timeout is not None and not (isfinite(timeout) and timeout > 0):
+        if timeout is not None and not 0 < timeout <= MOST_SECONDS:
             raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         if isinstance(run, Run):

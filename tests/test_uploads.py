@@ -24,7 +24,10 @@ from duvo_async import (
     ResponseDecodeError,
     RetryPolicy,
     UploadSourceError,
+    _operations,
 )
+from duvo_async._protocol import FileForm
+from duvo_async._routes import Routes
 from duvo_async._sources import BLOCK_SIZE, UploadSource
 from duvo_async.emulator import Emulator
 from duvo_async.uploading import DIRECT_LIMIT
@@ -266,6 +269,14 @@ async def test_more_than_the_api_takes_is_an_error_with_its_status() -> None:
         sandbox = await duvo.sandboxes.create()
         with pytest.raises(PayloadTooLargeError):
             await duvo.sandboxes.upload(sandbox.sandbox_id, bytes(6_000_000), path="x")
+
+
+async def test_eleven_megabytes_sent_directly_are_refused(duvo: AsyncDuvo, sandbox_id: str) -> None:
+    data = bytes(11_000_000)
+    form = FileForm(path="/workspace/x", filename="x", content_type="text/plain", data=data)
+    call = _operations.upload_file(Routes("v1"), sandbox_id, form, timeout=30)
+    with pytest.raises(PayloadTooLargeError, match="413"):
+        await duvo._session.call(call)  # noqa: SLF001 - upload() itself would choose the other way
 
 
 async def test_a_direct_upload_is_repeated_whole_under_one_key() -> None:

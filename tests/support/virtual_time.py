@@ -7,14 +7,16 @@ read by the other at once. Work in threads holds the clock.
 import asyncio
 import selectors
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio.to_thread
 import pytest
 
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 _GRACE = 0.002
 """Real seconds in which a socket may still turn out readable before the clock jumps."""
@@ -36,7 +38,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self.now
 
     def run_in_executor(
-        self, executor: Any, func: Callable[..., _T], *args: Any
+        self,
+        executor: Executor | None,
+        func: Callable[[Unpack[_Ts]], _T],
+        *args: Unpack[_Ts],
     ) -> "asyncio.Future[_T]":
         self.threads += 1
         future = super().run_in_executor(executor, func, *args)

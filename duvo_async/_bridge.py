@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack, suppress
 from queue import SimpleQueue
-from threading import Event, Lock
+from threading import Event, RLock, Thread, get_ident
 from typing import Any, TypeAlias, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -29,9 +29,10 @@ class Bridge:
 
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
         self._close = close
-        self._lock = Lock()
+        self._lock = RLock()  # the garbage collector may come back while it is held
         self._resources = ExitStack()
         self._portal: BlockingPortal | None = None
+        self._thread: int | None = None
         self._closed = False
 
     def run(self, function: Callable[[], Awaitable[_T]]) -> _T:
@@ -80,13 +81,29 @@ class Bridge:
             portal, self._portal = self._portal, None
         if portal is None:
             return
-        # Already in the loop's thread when the garbage collector calls: nothing can wait there.
-        with suppress(RuntimeError):
-            portal.call(self._close)
-            portal.call(portal.stop, True)  # noqa: FBT003 - anyio's signature: cancel what remains
-            self._resources.close()
+        if get_ident() == self._thread:
+            # The garbage collector may run in the loop's own thread, which cannot wait for itself.
+            Thread(target=self._shut, args=(portal,), daemon=True).start()
+        else:
+            self._shut(portal)
+
+    def _shut(self, portal: BlockingPortal) -> None:
+        portal.call(self._close)
+        portal.call(portal.stop, True)  # noqa: FBT003 - anyio's signature: cancel what remains
+        self._resources.close()
 
     def _start(self, task: Callable[[], Awaitable[_T]]) -> "Future[_T]":
+        portal = self._open()
+        # Not under the lock: this waits for the loop, whose thread may want the lock, should the
+        # garbage collector run there.
+        try:
+            return portal.start_task_soon(task)
+        except RuntimeError:
+            if self._closed:
+                raise ClientClosedError("the client was closed during the call") from None
+            raise
+
+    def _open(self) -> BlockingPortal:
         with self._lock:
             if self._closed:
                 raise ClientClosedError("this client is closed: make a new one")
@@ -94,7 +111,8 @@ class Bridge:
                 self._portal = self._resources.enter_context(
                     start_blocking_portal("asyncio", name="duvo-async")
                 )
-            return self._portal.start_task_soon(task)
+                self._thread = self._portal.call(get_ident)
+            return self._portal
 
 
 class _Caller:
@@ -111,12 +129,18 @@ class _Caller:
             try:
                 value = function()
             except Exception as error:  # noqa: BLE001 - it belongs to the call, which raises it
-                loop.call_soon_threadsafe(_settle, result.set_exception, result, error)
+                _tell(loop, _settle, result.set_exception, result, error)
             else:
-                loop.call_soon_threadsafe(_settle, result.set_result, result, value)
+                _tell(loop, _settle, result.set_result, result, value)
 
         self._desk.put(errand)
         return await result
+
+
+def _tell(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: object) -> None:
+    """Run something in the loop, unless the function that was called has closed the client."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(function, *args)
 
 
 def _settle(how: Callable[[Any], None], result: "asyncio.Future[Any]", outcome: object) -> None:

@@ -11,6 +11,7 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 from unittest.mock import Mock
 
@@ -220,6 +221,44 @@ def test_closing_ends_the_calls_of_other_threads(emulator: Emulator) -> None:
         duvo.close()
         with pytest.raises(ClientClosedError):
             wait.result(30)
+
+
+def test_a_handler_may_close_the_client(emulator: Emulator) -> None:
+    duvo = Duvo(emulator.api_key, base_url=emulator.url)
+
+    def close(_: HumanRequestPending) -> None:
+        duvo.close()
+
+    with pytest.raises(ClientClosedError):
+        duvo.runs.execute(emulator.add_agent([AskApproval("Post?")]), on_human_request=close)
+
+
+def test_a_client_may_be_collected_in_its_own_loop(emulator: Emulator) -> None:
+    duvo = Duvo(emulator.api_key, base_url=emulator.url)
+    duvo.health()
+    (thread,) = [each for each in threading.enumerate() if each.name == "duvo-async"]
+    bridge = duvo._bridge  # noqa: SLF001 - reaches its loop
+
+    async def close() -> None:
+        bridge.close()  # as its finalizer would
+
+    with suppress(ClientClosedError):  # whichever is faster
+        bridge.run(close)
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_an_iterator_may_be_collected_in_the_loop(emulator: Emulator, duvo: Duvo) -> None:
+    messages = iter(duvo.runs.messages(duvo.runs.execute(emulator.add_agent([Say("hi")])).id))
+    assert next(messages).text_content == "hi"
+    kept = [messages]
+    del messages
+
+    async def collect() -> None:
+        kept.clear()
+
+    duvo._bridge.run(collect)  # noqa: SLF001 - reaches its loop
+    assert duvo.health()
 
 
 def test_a_client_that_was_never_used_has_no_thread() -> None:

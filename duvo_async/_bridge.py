@@ -1,39 +1,38 @@
 """Running coroutines from blocking code: an event loop in a thread of its own."""
 
 import asyncio
+import os
+import weakref
 from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Event, RLock, Thread, get_ident
-from typing import Any, TypeAlias, TypeVar
-
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from typing import Any, Generic, TypeVar
 
 from duvo_async._callbacks import caller
 from duvo_async.errors import ClientClosedError
 
 _T = TypeVar("_T")
-_Errand: TypeAlias = Callable[[], None]
 
 _CLEAN_UP_SECONDS = 5.0
-"""How long an interrupted call may take to clean up before it is left to itself."""
+"""How long an interrupted call, or the loop at its end, may take to clean up."""
 
 
 class Bridge:
     """An event loop in a thread, started on first use, which any number of threads may use.
+
+    It ends when it is closed, when nothing refers to it any more, or with the interpreter. It does
+    not outlive a fork: in the child there is no such thread.
 
     Args:
         close: What to await in the loop before it ends.
     """
 
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
-        self._close = close
-        self._lock = RLock()  # the garbage collector may come back while it is held
-        self._resources = ExitStack()
-        self._portal: BlockingPortal | None = None
-        self._thread: int | None = None
-        self._closed = False
+        self._loop = _Loop(close)
+        # Not on the client: its resources and iterators may be kept when the client is not.
+        weakref.finalize(self, self._loop.stop)
 
     def run(self, function: Callable[[], Awaitable[_T]]) -> _T:
         """Await something in the loop.
@@ -51,101 +50,194 @@ class Bridge:
         Raises:
             ClientClosedError: The client is closed, or was closed meanwhile.
         """
-        desk: SimpleQueue[_Errand | None] = SimpleQueue()
-        cleaned_up = Event()
-
-        async def task() -> _T:
-            caller.set(_Caller(desk))
-            try:
-                return await function()
-            finally:
-                cleaned_up.set()
-
-        future = self._start(task)
-        future.add_done_callback(lambda _: desk.put(None))
+        call = _Call(function)
+        loop = self._loop.started()
+        self._loop.calls.add(call)
         try:
-            while (errand := desk.get()) is not None:
+            self._loop.post(loop, call.start)
+            while (errand := call.desk.get()) is not None:
                 errand()
-            return future.result()
-        except CancelledError:
-            raise ClientClosedError("the client was closed during the call") from None
         finally:
-            if not future.done():
-                future.cancel()
-                cleaned_up.wait(_CLEAN_UP_SECONDS)
+            if not call.ended.is_set():
+                self._loop.post(loop, call.cancel)
+                call.ended.wait(_CLEAN_UP_SECONDS)
+            self._loop.calls.discard(call)
+        return call.result()
+
+    def discard(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Await something's end in the loop, if there still is one.
+
+        The garbage collector may call, in any thread: in the loop's own, nothing is waited for.
+        """
+        with suppress(ClientClosedError):
+            if self._loop.is_here():
+                self._loop.post(self._loop.started(), _Call(function).start)
+            else:
+                self.run(function)
 
     def close(self) -> None:
         """End the loop and its thread; calls that are under way fail. Idempotent."""
+        self._loop.stop()
+
+
+class _Loop:
+    """The loop and its thread. Nothing in it refers to the `Bridge`."""
+
+    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        self.calls: set[_Call[Any]] = set()
+        self._close = close
+        self._lock = RLock()  # the garbage collector may come back while it is held
+        self._process = os.getpid()
+        self._thread: Thread | None = None
+        self._ready = Event()
+        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._stopped = False
+
+    def started(self) -> asyncio.AbstractEventLoop:
+        """Give the loop, started if need be."""
+        if os.getpid() != self._process:
+            raise ClientClosedError("this client was made before a fork: make a new one here")
         with self._lock:
-            self._closed = True
-            portal, self._portal = self._portal, None
-        if portal is None:
-            return
-        if get_ident() == self._thread:
-            # The garbage collector may run in the loop's own thread, which cannot wait for itself.
-            Thread(target=self._shut, args=(portal,), daemon=True).start()
-        else:
-            self._shut(portal)
-
-    def _shut(self, portal: BlockingPortal) -> None:
-        portal.call(self._close)
-        portal.call(portal.stop, True)  # noqa: FBT003 - anyio's signature: cancel what remains
-        self._resources.close()
-
-    def _start(self, task: Callable[[], Awaitable[_T]]) -> "Future[_T]":
-        portal = self._open()
-        # Not under the lock: this waits for the loop, whose thread may want the lock, should the
-        # garbage collector run there.
-        try:
-            return portal.start_task_soon(task)
-        except RuntimeError:
-            if self._closed:
-                raise ClientClosedError("the client was closed during the call") from None
-            raise
-
-    def _open(self) -> BlockingPortal:
-        with self._lock:
-            if self._closed:
+            if self._stopped:
                 raise ClientClosedError("this client is closed: make a new one")
-            if self._portal is None:
-                self._portal = self._resources.enter_context(
-                    start_blocking_portal("asyncio", name="duvo-async")
-                )
-                self._thread = self._portal.call(get_ident)
-            return self._portal
+            if self._thread is None:
+                # An interruption can come at any moment from here on, and loses nothing: whoever
+                # comes next finds the thread.
+                self._thread = Thread(target=self._serve, name="duvo-async", daemon=True)
+                self._thread.start()
+        self._ready.wait()
+        if self._running is None:
+            raise ClientClosedError("this client was closed as it started")
+        return self._running[0]
+
+    def is_here(self) -> bool:
+        """Tell whether this is the loop's thread."""
+        return self._thread is not None and self._thread.ident == get_ident()
+
+    def post(self, loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+        """Run something in the loop soon; without waiting, so that nothing can get stuck here."""
+        try:
+            loop.call_soon_threadsafe(function)
+        except RuntimeError:  # it has ended
+            raise ClientClosedError("the client was closed during the call") from None
+
+    def stop(self) -> None:
+        """End the loop; wait for its thread, unless this is it."""
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            self._stopped = True
+            thread = self._thread
+        if thread is None:
+            return
+        own = self.is_here()
+        if not own:
+            self._ready.wait()
+        if self._running is not None:
+            loop, end = self._running
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(end.set)
+        if not own:
+            thread.join(_CLEAN_UP_SECONDS)
+
+    def _serve(self) -> None:
+        try:
+            asyncio.run(self._main())
+        finally:
+            self._ready.set()
+            for call in tuple(self.calls):  # those that came too late to be started
+                call.finish()
+
+    async def _main(self) -> None:
+        end = asyncio.Event()
+        self._running = asyncio.get_running_loop(), end
+        self._ready.set()
+        await end.wait()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close()
 
 
-class _Caller:
-    """Reaches the thread that waits for a call."""
+class _Call(Generic[_T]):
+    """A call on its way: made by one thread, done by the loop's.
 
-    def __init__(self, desk: "SimpleQueue[_Errand | None]") -> None:
-        self._desk = desk
+    Attributes:
+        desk: What the calling thread is asked to do; None when nothing more will come.
+        ended: Set when the coroutine has ended, or never will begin.
+    """
 
-    async def __call__(self, function: Callable[[], _T], /) -> _T:
+    def __init__(self, function: Callable[[], Awaitable[_T]]) -> None:
+        self.desk: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.ended = Event()
+        self._function = function
+        self._task: asyncio.Task[None] | None = None
+        self._value: list[_T] = []
+        self._error: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin, in the loop."""
+        if not self.ended.is_set():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+            # Not from within: a task that is cancelled before its first step never gets there.
+            self._task.add_done_callback(lambda _: self.finish())
+
+    def cancel(self) -> None:
+        """Give up, in the loop."""
+        if self._task is None:
+            self.finish()
+        else:
+            self._task.cancel()
+
+    def finish(self) -> None:
+        """Let the calling thread go on."""
+        self.ended.set()
+        self.desk.put(None)
+
+    def result(self) -> _T:
+        """Give what the coroutine gave, or raise what it raised."""
+        if self._value:
+            return self._value[0]
+        if self._error is None or isinstance(self._error, asyncio.CancelledError):
+            raise ClientClosedError("the client was closed during the call")
+        try:
+            raise self._error
+        finally:
+            self._error = None  # an error and the frame that it was raised in would be a cycle
+
+    async def _run(self) -> None:
+        caller.set(self._call_back)
+        try:
+            self._value.append(await self._function())
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the caller raises it
+            self._error = error
+
+    async def _call_back(self, function: Callable[[], Any], /) -> Any:  # noqa: ANN401 - as it gives
         loop = asyncio.get_running_loop()
-        result: asyncio.Future[_T] = loop.create_future()
+        result: asyncio.Future[Any] = loop.create_future()
 
         def errand() -> None:
             try:
-                value = function()
+                outcome = function()
             except Exception as error:  # noqa: BLE001 - it belongs to the call, which raises it
-                _tell(loop, _settle, result.set_exception, result, error)
+                tell = partial(_set_exception, result, error)
             else:
-                _tell(loop, _settle, result.set_result, result, value)
+                tell = partial(_set_result, result, outcome)
+            with suppress(RuntimeError):  # the function has closed the client, and with it the loop
+                loop.call_soon_threadsafe(tell)
 
-        self._desk.put(errand)
+        self.desk.put(errand)
         return await result
 
 
-def _tell(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: object) -> None:
-    """Run something in the loop, unless the function that was called has closed the client."""
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(function, *args)
+def _set_result(future: "asyncio.Future[Any]", value: object) -> None:
+    if not future.done():
+        future.set_result(value)
 
 
-def _settle(how: Callable[[Any], None], result: "asyncio.Future[Any]", outcome: object) -> None:
-    if result.done():
-        return
-    if isinstance(outcome, StopIteration):  # which no future can hold
-        outcome = RuntimeError(f"the function raised {outcome!r}")
-    how(outcome)
+def _set_exception(future: "asyncio.Future[Any]", error: Exception) -> None:
+    if isinstance(error, StopIteration):  # which no future can hold
+        error = RuntimeError(f"the function raised {error!r}")
+    if not future.done():
+        future.set_exception(error)

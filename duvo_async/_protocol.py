@@ -160,7 +160,8 @@ def failure(request: Request, response: Response, attempts: int) -> APIStatusErr
     """
     if 200 <= response.status < 300:  # noqa: PLR2004 - what HTTP calls success
         return None
-    facts = _error_body(response.body)
+    # A storage's error may repeat the URL, and with it the signature.
+    facts = {} if request.signed_url is not None else _error_body(response.body)
     return class_for_status(response.status)(
         status=response.status,
         reason=_reason(response),

@@ -28,7 +28,7 @@ from duvo_async.errors import (
     ResponseDecodeError,
 )
 from duvo_async.models import RateLimit
-from duvo_async.settings import Settings
+from duvo_async.settings import Secret, Settings
 
 _T = TypeVar("_T")
 _logger = logging.getLogger("duvo_async")
@@ -59,6 +59,8 @@ class Session:
         self._auth = auth
         self.retry: RetryPolicy = retry
         self._budget = Budget()
+        self._queue = asyncio.Lock()
+        self._queue_loop: asyncio.AbstractEventLoop | None = None
         self._last_window: tuple[Window, Mapping[str, str]] | None = None
 
     @property
@@ -151,34 +153,35 @@ class Session:
 
     async def _send(self, request: Request, attempts: int) -> Response:
         if request.signed_url is not None:
-            return await self._exchange(request, {"User-Agent": _USER_AGENT}, attempts)
-        headers = {
-            "User-Agent": _USER_AGENT,
-            "Accept": "application/json",
-            "Authorization": await self._auth.authorization(),
-        }
+            return await self._exchange(request, {"User-Agent": _USER_AGENT}, None, attempts)
+        headers = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
         if request.idempotency_key is not None:
             headers["Idempotency-Key"] = request.idempotency_key
+        authorization = await self._auth.authorization()
         await self._turn()
         try:
-            response = await self._exchange(request, headers, attempts)
+            response = await self._exchange(request, headers, authorization, attempts)
         finally:
             self._budget.release()
         return self._received(response)
 
     async def _exchange(
-        self, request: Request, headers: Mapping[str, str], attempts: int
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        authorization: Secret | None,
+        attempts: int,
     ) -> Response:
         started = perf_counter()
         try:
-            response = await self._transport.send(request, headers)
+            response = await self._transport.send(request, headers, authorization)
         except TransportError as error:
             _log(request, str(error), attempts, started, None)
             failure = _without_answer(error, request, attempts)
         else:
             _log(request, response.status, attempts, started, _protocol.request_id(response))
             return response
-        # Raised outside of the handler, so that nothing hangs on it that knows the headers.
+        # Raised outside of the handler, so that nothing hangs on it that knows the URL.
         raise failure
 
     def _received(self, response: Response) -> Response:
@@ -193,9 +196,15 @@ class Session:
     async def _turn(self) -> None:
         """Wait until the key's budget allows a request."""
         loop = asyncio.get_running_loop()
-        while (delay := self._budget.acquire(loop.time())) > 0:
-            _logger.debug("the key's requests are spent: waiting %.1f s", delay)
-            await asyncio.sleep(delay)
+        if not self._queue.locked() and self._budget.acquire(loop.time()) == 0:
+            return
+        if self._queue_loop is not loop:
+            self._queue, self._queue_loop = asyncio.Lock(), loop
+        # First come, first served: one waits for the window, the others for their turn.
+        async with self._queue:
+            while (delay := self._budget.acquire(loop.time())) > 0:
+                _logger.debug("the key's requests are spent: waiting %.1f s", delay)
+                await asyncio.sleep(delay)
 
     def _pause(self, error: RateLimitError) -> None:
         if error.retry_after is not None:
@@ -211,6 +220,8 @@ def keyed(request: Request) -> Request:
         return evolve(request, idempotency_key=str(uuid4()))
     # Stripped of nothing and quoted by nobody: what cannot stand in a header is the caller's error.
     key = request.idempotency_key
+    if not isinstance(key, str):
+        raise TypeError(f"idempotency_key must be a string, not {type(key).__name__}")
     if not key.isascii() or not key.isprintable() or not key.strip():
         raise ValueError("idempotency_key must be printable ASCII and not empty")
     return request

@@ -1,17 +1,24 @@
 """What can be uploaded: a path, bytes or an open binary file, read in blocks off the event loop."""
 
+import asyncio
 import io
 import mimetypes
 import os
-from collections.abc import AsyncIterator
+import unicodedata
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile
-from typing import Protocol, TypeAlias, runtime_checkable
+from threading import Thread
+from typing import Protocol, TypeAlias, TypeGuard, TypeVar
 
 from anyio import to_thread
 from attrs import define
 
 from duvo_async.errors import UploadSourceError
+
+_T = TypeVar("_T")
 
 BLOCK_SIZE = 256 * 1024
 """Bytes read at a time."""
@@ -21,7 +28,6 @@ WORKSPACE = "/workspace"
 """Where a run looks for its files (API reference, "Get Upload URLs for a Sandbox")."""
 
 
-@runtime_checkable
 class BinaryFile(Protocol):
     """An open file that gives bytes."""
 
@@ -30,7 +36,6 @@ class BinaryFile(Protocol):
         ...
 
 
-@runtime_checkable
 class _Seekable(BinaryFile, Protocol):
     def seekable(self) -> bool: ...
     def tell(self) -> int: ...
@@ -52,6 +57,7 @@ class Source:
         file: Where they are read.
         start: Where in the file they start.
         borrowed: Whether the file is the caller's, to be left open.
+        can_reopen: Whether the path that it was opened by can be opened again.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Source:
     file: _Seekable
     start: int
     borrowed: bool
+    can_reopen: bool = False
 
     @property
     def content_type(self) -> str:
@@ -80,8 +87,8 @@ class Source:
             UploadSourceError: It cannot be read, or has another size than before.
         """
         left = self.size
-        await to_thread.run_sync(self._guarded, self.file.seek, self.start)
-        while block := await to_thread.run_sync(self._guarded, self.file.read, BLOCK_SIZE):
+        await self._step(self.file.seek, self.start)
+        while block := await self._step(self.file.read, BLOCK_SIZE):
             left -= len(block)
             if left < 0:
                 break
@@ -94,18 +101,15 @@ class Source:
     async def close(self) -> None:
         """Close what was opened here; a file of the caller's stays open."""
         if not self.borrowed:
-            await to_thread.run_sync(self.file.close)
+            await to_thread.run_sync(self.file.close, abandon_on_cancel=True)
 
-    def _guarded(self, function: "_Step", number: int) -> bytes:
-        try:
-            result = function(number)
-        except (OSError, ValueError) as error:
-            raise UploadSourceError(f"cannot read {self.name or 'the file'}: {error}") from error
-        return result if isinstance(result, bytes) else b""
+    async def _step(self, function: Callable[[int], bytes | int], number: int) -> bytes:
+        def guarded() -> bytes:
+            with _reading(self.name):
+                result = function(number)
+            return result if isinstance(result, bytes) else b""
 
-
-class _Step(Protocol):
-    def __call__(self, number: int, /) -> bytes | int: ...
+        return await to_thread.run_sync(guarded, abandon_on_cancel=True)
 
 
 async def open_source(source: UploadSource) -> Source:
@@ -126,23 +130,62 @@ async def open_source(source: UploadSource) -> Source:
         data = bytes(source)
         return Source("", len(data), io.BytesIO(data), 0, borrowed=False)
     if isinstance(source, (str, os.PathLike)):
-        return await to_thread.run_sync(_open_path, Path(source))
-    if isinstance(source, BinaryFile):
-        return await to_thread.run_sync(_adopt, source)
+        path = Path(source)
+        return await _apart(lambda: _open_path(path))
+    # Not by the protocol, which does not see what a wrapper passes on.
+    if callable(getattr(source, "read", None)):
+        return await _apart(lambda: _adopt(source))
     raise TypeError(f"cannot upload {type(source).__name__}: give a path, bytes or an open file")
 
 
-def _open_path(path: Path) -> Source:
-    if path.is_dir():
-        raise UploadSourceError(f"{path} is a directory: give a file")
+async def _apart(function: Callable[[], _T]) -> _T:
+    """Run what may block for ever, as opening a pipe does.
+
+    It gets a daemon thread, for which neither a cancelled call nor the interpreter's end waits.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[_T] = loop.create_future()
+
+    def deliver(settle: Callable[[], None]) -> None:
+        if not outcome.done():
+            settle()
+
+    def work() -> None:
+        try:
+            result = function()
+        except Exception as error:  # noqa: BLE001 - it is the awaiting task's
+            settle = partial(outcome.set_exception, error)
+        else:
+            settle = partial(outcome.set_result, result)
+        with suppress(RuntimeError):  # the loop has ended without waiting
+            loop.call_soon_threadsafe(deliver, settle)
+
+    Thread(target=work, name="duvo-async-open", daemon=True).start()
+    return await outcome
+
+
+@contextmanager
+def _reading(name: str) -> Generator[None, None, None]:
+    """Turn whatever a file object raises into the error that names it."""
     try:
+        yield
+    except (UploadSourceError, TypeError):
+        raise
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UploadSourceError(f"cannot read {name or 'the file'}: {reason}") from error
+
+
+def _open_path(path: Path) -> Source:
+    with _reading(str(path)):
+        if path.is_dir():
+            raise UploadSourceError(f"{path} is a directory: give a file")
         file = path.open("rb")
-    except OSError as error:
-        raise UploadSourceError(f"cannot read {path}: {error.strerror or error}") from error
-    if not file.seekable():
-        with file:
-            return _spool(file, path.name)
-    return Source(path.name, os.fstat(file.fileno()).st_size, file, 0, borrowed=False)
+        if not file.seekable():
+            with file:
+                return _spool(file, path.name)
+        size = os.fstat(file.fileno()).st_size
+        return Source(path.name, size, file, 0, borrowed=False, can_reopen=True)
 
 
 def _adopt(file: BinaryFile) -> Source:
@@ -150,15 +193,18 @@ def _adopt(file: BinaryFile) -> Source:
     name = Path(label).name if isinstance(label, str) else ""
     if hasattr(file, "encoding"):
         raise TypeError(f"{name or 'the file'} is open as text: open it with mode 'rb'")
-    try:
-        if not isinstance(file, _Seekable) or not file.seekable():
+    with _reading(name):
+        if not _can_seek(file):
             return _spool(file, name)
         start = file.tell()
         size = file.seek(0, io.SEEK_END) - start
         file.seek(start)
-    except (OSError, ValueError) as error:
-        raise UploadSourceError(f"cannot read {name or 'the file'}: {error}") from error
-    return Source(name, size, file, start, borrowed=True)
+        return Source(name, size, file, start, borrowed=True)
+
+
+def _can_seek(file: BinaryFile) -> TypeGuard[_Seekable]:
+    seekable = getattr(file, "seekable", None)
+    return callable(seekable) and bool(seekable())
 
 
 def _spool(file: BinaryFile, name: str) -> Source:
@@ -183,9 +229,15 @@ def remote_path(path: str | None, name: str) -> str:
         The absolute path.
 
     Raises:
-        ValueError: There is neither a path nor a name, or the path leaves its folder.
+        ValueError: There is neither a path nor a name, the path leaves its folder, or it has
+            control characters or bytes that are no text.
+        TypeError: The path is no string.
     """
     wanted = name if path is None else path
+    if not isinstance(wanted, str):
+        raise TypeError(f"path must be a string, not {type(wanted).__name__}")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in wanted):
+        raise ValueError(f"path {wanted!r} has characters that cannot be sent: give another path=")
     if not wanted.strip():
         raise ValueError("what is uploaded has no name of its own: give path=")
     pure = PurePosixPath(wanted)

@@ -11,7 +11,7 @@ from yarl import URL
 
 from duvo_async._protocol import ByteStream, FileForm, Request, Response
 from duvo_async.errors import ClientClosedError, ConfigurationError, DuvoError
-from duvo_async.settings import Settings
+from duvo_async.settings import Secret, Settings
 
 HTTPSession: TypeAlias = aiohttp.ClientSession
 """A session of the caller's own."""
@@ -37,12 +37,15 @@ class TransportError(Exception):
 class Transport(Protocol):
     """The one seam for network I/O."""
 
-    async def send(self, request: Request, headers: Mapping[str, str]) -> Response:
+    async def send(
+        self, request: Request, headers: Mapping[str, str], authorization: Secret | None
+    ) -> Response:
         """Send one request and read its response.
 
         Args:
             request: What to send.
             headers: Its headers, but for those that describe the body.
+            authorization: The value of the Authorization header. None sends none.
 
         Returns:
             The response, whatever its status. Redirects are not followed.
@@ -69,11 +72,12 @@ class AiohttpTransport:
     """
 
     def __init__(self, settings: Settings, session: HTTPSession | None = None) -> None:
-        if session is not None and not _SECRET_HEADERS.isdisjoint(
-            {name.lower() for name in session.headers}
+        if session is not None and (
+            session.auth is not None
+            or not _SECRET_HEADERS.isdisjoint({name.lower() for name in session.headers})
         ):
             raise ConfigurationError(
-                "the session's own headers hold credentials, which would also go to the hosts of "
+                "the session has credentials of its own, which would also go to the hosts of "
                 "presigned URLs: give the key as api_key= instead"
             )
         self._settings = settings
@@ -85,7 +89,9 @@ class AiohttpTransport:
         self._proxies: dict[str, str | None] = {}
         self._closed = False
 
-    async def send(self, request: Request, headers: Mapping[str, str]) -> Response:
+    async def send(
+        self, request: Request, headers: Mapping[str, str], authorization: Secret | None
+    ) -> Response:
         """Send one request and read its response (see `Transport.send`)."""
         session = await self._open_session()
         # The error is raised outside of the handler: aiohttp's own errors, and the frames that they
@@ -93,7 +99,7 @@ class AiohttpTransport:
         try:
             if isinstance(request.body, ByteStream):
                 return await self._send_stream(session, request, request.body, headers)
-            return await self._exchange(session, request, headers)
+            return await self._exchange(session, request, headers, authorization)
         except DuvoError:
             raise  # the source of an upload failed, not the network
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -123,7 +129,11 @@ class AiohttpTransport:
                 "this client is in use in another event loop that is still running: make one "
                 "client a loop, or use duvo_async.Duvo from several threads"
             )
-        self._session = session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self._session = session = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # The key's budget is the limit. A pool's would let calls time out in its queue.
+            connector=aiohttp.TCPConnector(limit=0),
+        )
         self._loop = loop
         if stale is not None:
             await stale.close()
@@ -155,7 +165,7 @@ class AiohttpTransport:
                     raise
 
             try:
-                return await self._exchange(session, request, described, watched())
+                return await self._exchange(session, request, described, None, watched())
             except aiohttp.ClientError:
                 # aiohttp reports a body that fails as a broken connection.
                 if unreadable:
@@ -167,6 +177,7 @@ class AiohttpTransport:
         session: HTTPSession,
         request: Request,
         headers: Mapping[str, str],
+        authorization: Secret | None,
         stream: AsyncIterator[bytes] | None = None,
     ) -> Response:
         url = self._url(request)
@@ -177,7 +188,8 @@ class AiohttpTransport:
             request.method,
             url,
             data=_form(body) if isinstance(body, FileForm) else stream or body,
-            headers=headers,
+            # The one place where the key is in the open, and in no variable of ours.
+            headers=_with(headers, authorization),
             timeout=self._timeout_of(request),
             allow_redirects=False,
             raise_for_status=False,
@@ -215,6 +227,12 @@ class AiohttpTransport:
 
     def _client_timeout(self, total: float | None) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=total, sock_connect=self._settings.connect_timeout)
+
+
+def _with(headers: Mapping[str, str], authorization: Secret | None) -> Mapping[str, str]:
+    if authorization is None:
+        return headers
+    return {**headers, "Authorization": authorization.reveal()}
 
 
 def _form(form: FileForm) -> aiohttp.FormData:

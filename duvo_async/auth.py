@@ -2,11 +2,13 @@
 
 from typing import Protocol
 
+from duvo_async.settings import Secret
+
 
 class Auth(Protocol):
     """Credentials."""
 
-    async def authorization(self) -> str:
+    async def authorization(self) -> Secret:
         """Give the value of the Authorization header."""
         ...
 
@@ -24,18 +26,14 @@ class ApiKey:
 
     __slots__ = ("_header", "_key")
 
-    def __init__(self, key: str) -> None:
-        self._key = key.encode()
-        self._header = f"Bearer {key}"
+    def __init__(self, key: Secret) -> None:
+        self._key = key
+        self._header = Secret(f"Bearer {key.reveal()}")
 
-    def __repr__(self) -> str:
-        """Tell nothing of the key."""
-        return "ApiKey(…)"
-
-    async def authorization(self) -> str:
+    async def authorization(self) -> Secret:
         """Give the value of the Authorization header."""
         return self._header
 
     def redact(self, data: bytes) -> bytes:
         """Blot the key out of what a server sent, should it repeat it."""
-        return data.replace(self._key, b"[API key]")
+        return data.replace(self._key.reveal().encode(), b"[API key]")

@@ -63,6 +63,8 @@ class AsyncDuvo:
             timeout=timeout,
             connect_timeout=connect_timeout,
         )
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
         self._settings = settings
         self._session = Session(
             settings,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Literal, NoReturn, Self, TypeAlias, get_args
 
 from attrs import field, frozen
 from yarl import URL
@@ -19,12 +19,27 @@ MOST_SECONDS = 1e9
 """The longest time that can be asked for, some 30 years: what is longer is a mistake."""
 
 
+@frozen
+class Secret:
+    """A text that shows in no repr, no traceback and no pickle."""
+
+    _text: str = field(repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be written anywhere."""
+        raise TypeError("credentials cannot be pickled or copied: make a new client instead")
+
+    def reveal(self) -> str:
+        """Give the text, to be used at once and kept nowhere."""
+        return self._text
+
+
 @frozen(kw_only=True)
 class Settings:
     """A client's settings, checked.
 
     Attributes:
-        api_key: The key; its repr leaves it out.
+        api_key: The key.
         base_url: Where the API is, without its version and without a slash at the end.
         api_version: The generation of the API's paths.
         team_id: The team that v2 paths name. None with v1.
@@ -32,7 +47,7 @@ class Settings:
         connect_timeout: Seconds for making a connection.
     """
 
-    api_key: str = field(repr=False)
+    api_key: Secret
     base_url: URL
     api_version: APIVersion
     team_id: str | None
@@ -81,7 +96,7 @@ class Settings:
                 "API v2 needs the team's id: pass team_id= or set DUVO_TEAM_ID"
             )
         return cls(
-            api_key=_api_key(api_key, env),
+            api_key=Secret(_api_key(api_key, env)),
             base_url=url,
             api_version=chosen,
             team_id=team_id,

@@ -1,9 +1,7 @@
 """The blocking client: a mirror of the asynchronous one, with no logic of its own."""
 
 import inspect
-import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
-from contextlib import suppress
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar
@@ -12,7 +10,6 @@ from duvo_async._bridge import Bridge
 from duvo_async._items import AsyncItems
 from duvo_async._retry import RetryPolicy
 from duvo_async.client import AsyncDuvo
-from duvo_async.errors import ClientClosedError
 from duvo_async.models import RateLimit
 from duvo_async.resources.runs import AsyncRuns
 from duvo_async.resources.sandboxes import AsyncSandboxes
@@ -47,10 +44,7 @@ class Items(Generic[_T]):
             while (batch := self._bridge.run(partial(_step, batches))) is not None:
                 yield batch
         finally:
-            # Nothing is left to close in a closed client, and nothing can wait in the loop's own
-            # thread, where the garbage collector may run.
-            with suppress(ClientClosedError, RuntimeError):
-                self._bridge.run(batches.aclose)
+            self._bridge.discard(batches.aclose)
 
 
 async def _step(batches: AsyncGenerator[_T, None]) -> _T | None:
@@ -158,7 +152,7 @@ class Duvo(_Mirror[AsyncDuvo]):
         ConfigurationError: An argument or a variable is missing or cannot work.
     """
 
-    __slots__ = ("__weakref__", "runs", "sandboxes")
+    __slots__ = ("runs", "sandboxes")
 
     def __init__(  # noqa: PLR0913 - the settings of a client
         self,
@@ -184,8 +178,6 @@ class Duvo(_Mirror[AsyncDuvo]):
         super().__init__(bridge, mirrored)
         self.runs: Runs = Runs(bridge, mirrored.runs)
         self.sandboxes: Sandboxes = Sandboxes(bridge, mirrored.sandboxes)
-        # A script that forgets to close must still come to its end.
-        weakref.finalize(self, bridge.close)
 
     health: Final = blocking(AsyncDuvo.health)
 

@@ -1,5 +1,6 @@
 """Uploading: choose the way, open the files, send them, again if need be."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import TypeAlias, cast
@@ -40,7 +41,7 @@ class Uploader:
     async def fill(
         self, files: Files, sandbox_id: str | None, *, idempotency_key: str | None = None
     ) -> str:
-        """Put files into a sandbox, all of which are opened before anything is sent.
+        """Put files into a sandbox, all of which are looked at before anything is sent.
 
         Args:
             files: The files; a mapping says where each goes.
@@ -58,19 +59,26 @@ class Uploader:
         if isinstance(files, (str, bytes)):
             raise TypeError("files must be a list or a mapping, not a single file")
         async with AsyncExitStack() as stack:
-            opened: dict[str, Source] = {}
+            wanted: dict[str, UploadSource | Source] = {}
             for path, source in _with_paths(files):
                 ready, target = await _open(stack, source, path)
-                if target in opened:
+                if target in wanted:
                     raise ValueError(f"two files would go to {target}: say where with a mapping")
-                opened[target] = ready
+                wanted[target] = ready
+                if isinstance(source, (str, os.PathLike)) and ready.can_reopen:
+                    # It was there. A process cannot keep any number of files open until their turn.
+                    await ready.close()
+                    wanted[target] = source
             if sandbox_id is None:
                 ask = _operations.create_sandbox(
                     self._session.routes, idempotency_key=idempotency_key
                 )
                 sandbox_id = (await self._session.call(ask)).sandbox_id
-            for target, ready in opened.items():
-                await self._send(sandbox_id, ready, target)
+            for target, file in wanted.items():
+                if isinstance(file, Source):
+                    await self._send(sandbox_id, file, target)
+                else:
+                    await self.upload(sandbox_id, file, target)
         return sandbox_id
 
     async def _send(self, sandbox_id: str, source: Source, path: str) -> UploadedFile:

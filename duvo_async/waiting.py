@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from random import random
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeVar
 
 from attrs import define
 
@@ -23,6 +22,8 @@ from duvo_async.errors import (
 )
 from duvo_async.models import AnsweredHumanRequest, HumanAnswer, Run
 from duvo_async.settings import MOST_SECONDS
+
+_T = TypeVar("_T")
 
 OnHumanRequest: TypeAlias = Callable[
     [HumanRequestPending], HumanAnswer | Awaitable[HumanAnswer | None] | None
@@ -55,8 +56,7 @@ class _Wait:
     @classmethod
     def begin(cls, run: str | Run, timeout: float | None) -> Self:
         """Start the clock."""
-        if timeout is not None and not 0 < timeout <= MOST_SECONDS:
-            raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
+        check_timeout(timeout)
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         if isinstance(run, Run):
             return cls(run.id, timeout, deadline, run)
@@ -67,18 +67,29 @@ class _Wait:
         before, self.seen = self.seen, run
         return before is None or _news(before) != _news(run)
 
-    @asynccontextmanager
-    async def time_limit(self) -> AsyncGenerator[None, None]:
-        """Bound what is done inside."""
+    async def limited(self, work: Awaitable[_T]) -> _T:
+        """Await something, until time is up."""
         scope = asyncio.timeout_at(self.deadline)
         try:
             async with scope:
-                yield
+                return await work
         except TimeoutError:
             if self.timeout is None or not scope.expired():
                 raise
-            last = self.seen or self.known
-            raise WaitTimeout(self.run_id, run=last, timeout=self.timeout) from None
+        # Raised outside of the handler: what was cut short would hang on it, down to aiohttp's
+        # frames, which know the key.
+        last = self.seen or self.known
+        raise WaitTimeout(self.run_id, run=last, timeout=self.timeout)
+
+
+def check_timeout(timeout: float | None) -> None:
+    """Refuse a time that cannot be waited.
+
+    Raises:
+        ValueError: It is neither None nor a positive number of seconds.
+    """
+    if timeout is not None and not 0 < timeout <= MOST_SECONDS:
+        raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
 
 
 def _news(run: Run) -> tuple[str, str | None]:
@@ -107,17 +118,21 @@ class Watcher:
     ) -> Run:
         """Wait until a run ends (see `AsyncRuns.wait`)."""
         waiting = _Wait.begin(run, timeout)
-        async with waiting.time_limit():
-            while True:
-                current, age = await self._look(waiting.run_id)
-                if waiting.has_news(current) and on_update is not None:
-                    await invoke(on_update, current)
-                if current.is_terminal:
-                    return current
-                if self._asks(current):
-                    await self._bring_answer(current, on_human_request)
-                else:
-                    await asyncio.sleep(poll_interval(age, random))
+        return await waiting.limited(self._until_ended(waiting, on_human_request, on_update))
+
+    async def _until_ended(
+        self, waiting: _Wait, on_human_request: OnHumanRequest | None, on_update: OnUpdate | None
+    ) -> Run:
+        while True:
+            current, age = await self._look(waiting.run_id)
+            if waiting.has_news(current) and on_update is not None:
+                await invoke(on_update, current)
+            if current.is_terminal:
+                return current
+            if self._asks(current):
+                await self._bring_answer(current, on_human_request)
+            else:
+                await asyncio.sleep(poll_interval(age, random))
 
     async def watch(
         self, run: str | Run, timeout: float | None
@@ -126,14 +141,12 @@ class Watcher:
         waiting = _Wait.begin(run, timeout)
         # The time limit never spans a yield: the next step may be another task's.
         while True:
-            async with waiting.time_limit():
-                current, age = await self._look(waiting.run_id)
+            current, age = await waiting.limited(self._look(waiting.run_id))
             if waiting.has_news(current):
                 yield (current,)
             if current.is_terminal:
                 return
-            async with waiting.time_limit():
-                await asyncio.sleep(poll_interval(age, random))
+            await waiting.limited(asyncio.sleep(poll_interval(age, random)))
 
     async def pause(self, run_id: str) -> bool:
         """Wait for as long as a run should be left alone.
@@ -156,20 +169,26 @@ class Watcher:
         idempotency_key: str | None,
     ) -> AnsweredHumanRequest:
         """Answer a request, and remember that it was answered."""
-        answered = await self._session.call(
-            _operations.respond(
-                self._session.routes,
-                run_id,
-                request_id,
-                approved=approved,
-                answers=answers,
-                idempotency_key=idempotency_key,
-            )
+        call = _operations.respond(
+            self._session.routes,
+            run_id,
+            request_id,
+            approved=approved,
+            answers=answers,
+            idempotency_key=idempotency_key,
         )
+
+        def decode(response: Response) -> AnsweredHumanRequest:
+            # It was answered, even should what the API says of it be unreadable.
+            self._remember(request_id)
+            return call.decode(response)
+
+        return await self._session.call(Call(call.request, decode))
+
+    def _remember(self, request_id: str) -> None:
         self._answered[request_id] = None
         if len(self._answered) > _REMEMBERED_ANSWERS:
             del self._answered[next(iter(self._answered))]
-        return answered
 
     def _asks(self, run: Run) -> bool:
         request = run.pending_human_request
@@ -188,12 +207,14 @@ class Watcher:
                 "on_human_request must return request.approve(), request.deny(), "
                 f"request.answer({{…}}) or None, not {answer!r}"
             )
+        if not self._asks(run):
+            return  # another wait of this client has answered meanwhile
         try:
             await self.answer(pending, answer)
         except (BadRequestError, NotFoundError, ConflictError):
             # Somebody else may have been faster. Then the run no longer asks this.
             now, _ = await self._look(run.id)
-            if _news(now) == _news(run):
+            if _news(now) == _news(run) and self._asks(now):
                 raise
 
     async def answer(
@@ -204,6 +225,15 @@ class Watcher:
         idempotency_key: str | None = None,
     ) -> AnsweredHumanRequest:
         """Send an answer to the request that it was made for (see `AsyncRuns.answer`)."""
+        if not isinstance(pending, (HumanRequestPending, Run)):
+            raise TypeError(
+                f"pending must be a HumanRequestPending or a Run, not {type(pending).__name__}"
+            )
+        if not isinstance(answer, HumanAnswer):
+            raise TypeError(
+                "answer must be request.approve(), request.deny() or request.answer({…}), "
+                f"not {answer!r}"
+            )
         run = pending if isinstance(pending, Run) else pending.run
         request = run.pending_human_request if isinstance(pending, Run) else pending.request
         if request is None:
@@ -228,12 +258,18 @@ class Watcher:
             run = get_run.decode(response)
             return run, (server_time(response.headers) - run.created_at).total_seconds()
 
+        return await self.patiently(Call(get_run.request, decode))
+
+    async def patiently(self, call: Call[_T]) -> _T:
+        """Make a call that looks how a run is getting on.
+
+        A 429 says that others spend the key's budget, which is no news of the run. The next look
+        waits for its turn, unless the API asked for more patience than the retry policy has.
+        """
         while True:
             try:
-                return await self._session.call(Call(get_run.request, decode))
+                return await self._session.call(call)
             except RateLimitError as error:
-                # Others spend the key's budget. That is no news of the run: the next look waits for
-                # its turn, unless the API asked for more patience than the retry policy has.
                 if not self._session.retry.accepts(error.retry_after):
                     raise
             await asyncio.sleep(poll_interval(0, random))

@@ -4,8 +4,11 @@ import asyncio
 import gc
 import logging
 import pickle
+import traceback
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -83,6 +86,14 @@ async def test_the_idempotency_key_can_be_given() -> None:
         with pytest.raises(ValueError, match="idempotency_key"):
             await duvo.runs.start(AGENT_ID, idempotency_key="two\nlines")
     assert [asked.headers["Idempotency-Key"] for asked in stub.asked] == ["order-7"]
+
+
+@pytest.mark.parametrize("key", [7, b"key", uuid4()])
+async def test_an_idempotency_key_is_a_string(key: Any) -> None:  # noqa: ANN401 - wrong ones
+    async with serve(STARTED) as stub, client(stub) as duvo:
+        with pytest.raises(TypeError, match="idempotency_key"):
+            await duvo.runs.start(AGENT_ID, idempotency_key=key)
+    assert not stub.asked
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 501])
@@ -244,6 +255,49 @@ async def test_nobody_there() -> None:
     assert caught.value.__context__ is None
 
 
+async def test_no_frame_of_an_error_holds_the_key() -> None:
+    async with serve(hang_up) as stub, client(stub, retry=RetryPolicy(retries=0)) as duvo:
+        with pytest.raises(APIConnectionError) as caught:
+            await duvo.runs.get(RUN_ID)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb)]
+    ours = [frame for frame in frames if "duvo_async" in frame.f_globals["__name__"]]
+    assert len(ours) > 3
+    assert all(KEY not in repr(frame.f_locals) for frame in ours)
+
+
+async def test_a_client_cannot_be_pickled() -> None:
+    async with AsyncDuvo(KEY) as duvo:
+        with pytest.raises(TypeError, match="make a new client"):
+            pickle.dumps(duvo)
+
+
+async def test_more_calls_than_a_pool_would_hold_do_not_time_out() -> None:
+    async def slow(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(2)
+        return web.Response(headers={"RateLimit-Limit": "999", "RateLimit-Remaining": "900"})
+
+    async with serve(slow) as stub, client(stub, timeout=3) as duvo:
+        assert all(await asyncio.gather(*(duvo.health() for _ in range(250))))
+
+
+async def test_callers_are_served_in_the_order_in_which_they_came() -> None:
+    spent = run_answer()
+    spent.headers.update(
+        {"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Reset": "9"}
+    )
+    served: list[int] = []
+
+    async def call(number: int) -> None:
+        await duvo.runs.get(RUN_ID)
+        served.append(number)
+
+    async with serve(spent, run_answer()) as stub, client(stub) as duvo:
+        await duvo.runs.get(RUN_ID)
+        await asyncio.gather(*(call(number) for number in range(7)))
+        assert now() > 180  # two a window
+    assert [number // 2 for number in served] == [0, 0, 1, 1, 2, 2, 3]
+
+
 async def test_a_redirect_is_not_followed() -> None:
     async with serve(run_answer()) as elsewhere:
         moved = answer(307, location=f"{elsewhere.url}/v1/runs/{RUN_ID}")
@@ -324,6 +378,11 @@ async def test_a_session_with_credentials_of_its_own_is_refused() -> None:
     async with aiohttp.ClientSession(headers={"authorization": "Basic eA=="}) as own:
         with pytest.raises(ConfigurationError, match="credentials"):
             AsyncDuvo(KEY, session=own)
+
+
+async def test_a_retry_policy_is_one() -> None:
+    with pytest.raises(TypeError, match="RetryPolicy"):
+        AsyncDuvo(KEY, retry=3)  # type: ignore[arg-type] # the mistake
 
 
 async def test_cancelling_a_call_leaves_the_client_usable() -> None:

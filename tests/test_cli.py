@@ -61,6 +61,35 @@ def test_one_json_document(emulator: Emulator, tmp_path: Path) -> None:
     assert "error" not in document
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_a_pipe_cannot_show_is_not_lost(options: tuple[str, ...], emulator: Emulator) -> None:
+    agent = emulator.add_agent([Say("Prix: 5 \u20ac \u2713"), Say("fini")])
+    done = shell("run", agent, *options, emulator=emulator, env={"PYTHONIOENCODING": "latin-1"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Prix: 5 \\u20ac \\u2713" in done.stdout
+    assert "fini" in done.stdout
+    if options:
+        assert json.loads(done.stdout)["messages"][0]["text_content"] == "Prix: 5 \u20ac \u2713"
+
+
+def test_a_reader_that_leaves_is_no_traceback(emulator: Emulator) -> None:
+    agent = emulator.add_agent([Say("x" * 100_000)] * 5 + [Sleep(3600)])
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "run", agent],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(emulator),
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        run_id = process.stdout.readline().split()[1]
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert process.returncode == 1
+    assert errors == f"run {run_id} goes on\n"
+
+
 def test_without_a_key_it_is_authentication() -> None:
     done = shell("run", "7c9e6679-7425-40de-944b-e07fc1f90ae7")
     assert done.returncode == 2

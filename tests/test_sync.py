@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -31,6 +31,7 @@ from duvo_async import (
     WaitTimeout,
 )
 from duvo_async.emulator import AskApproval, Emulator, Say, Sleep
+from duvo_async.sync import Runs
 
 
 @pytest.fixture
@@ -261,6 +262,78 @@ def test_an_iterator_may_be_collected_in_the_loop(emulator: Emulator, duvo: Duvo
     assert duvo.health()
 
 
+def test_what_a_client_made_keeps_it_alive(emulator: Emulator) -> None:
+    def runs() -> Runs:
+        return Duvo(emulator.api_key, base_url=emulator.url).runs
+
+    agent = emulator.add_agent([Say("hi")])
+    run = Duvo(emulator.api_key, base_url=emulator.url).runs.execute(agent)
+    assert run.succeeded
+    assert [message.text_content for message in runs().messages(run.id)] == ["hi"]
+
+
+def test_an_interruption_as_the_loop_starts_loses_nothing(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Duvo(emulator.api_key, base_url=emulator.url) as duvo:
+        ready = duvo._bridge._loop._ready  # noqa: SLF001 - where the thread waits
+        with monkeypatch.context() as patch:
+            patch.setattr(ready, "wait", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                duvo.health()
+        assert duvo.health()
+
+
+def test_an_interruption_as_a_call_is_handed_over_takes_it_back(
+    emulator: Emulator, duvo: Duvo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = duvo._bridge._loop  # noqa: SLF001 - where calls are handed over
+    hand_over = loop.post
+    release = threading.Event()
+
+    def busy() -> None:
+        release.wait(30)
+
+    def interrupted(target: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+        hand_over(target, function)
+        if function.__name__ == "start":
+            raise KeyboardInterrupt
+        release.set()
+
+    duvo.health()
+    hand_over(loop.started(), busy)
+    monkeypatch.setattr(loop, "post", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        duvo.runs.start(emulator.demo_agent_id)
+    monkeypatch.undo()
+    assert duvo.health()
+    assert {request.method for request in emulator.requests} == {"GET"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_after_a_fork_a_child_is_told_to_make_its_own(emulator: Emulator) -> None:
+    program = """
+        import sys
+        duvo = Duvo()
+        duvo.health()
+        if (child := os.fork()) == 0:
+            try:
+                duvo.health()
+            except ClientClosedError as error:
+                print(error, flush=True)
+            with Duvo() as own:
+                print(own.health(), flush=True)
+            sys.exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), duvo.health())
+        duvo.close()
+    """
+    with _script(emulator, program, "-W", "ignore") as process:
+        output, _ = process.communicate(timeout=30)
+    told, own, parent = output.splitlines()
+    assert "before a fork" in told
+    assert (own, parent) == ("True", "0 True")
+
+
 def test_a_client_that_was_never_used_has_no_thread() -> None:
     before = threading.active_count()
     duvo = Duvo("dv_key")
@@ -268,7 +341,7 @@ def test_a_client_that_was_never_used_has_no_thread() -> None:
     duvo.close()
 
 
-def _script(emulator: Emulator, body: str) -> "subprocess.Popen[str]":
+def _script(emulator: Emulator, body: str, *options: str) -> "subprocess.Popen[str]":
     """Run a program that uses the emulator, with warnings as errors."""
     program = "import os\nfrom duvo_async import *\n" + textwrap.dedent(body)
     environment = {
@@ -278,7 +351,7 @@ def _script(emulator: Emulator, body: str) -> "subprocess.Popen[str]":
         "AGENT": emulator.add_agent([Sleep(3600)]),
     }
     return subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        [sys.executable, "-X", "dev", "-W", "error", *options, "-c", program],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,

@@ -1,15 +1,17 @@
 """Files on their way into a sandbox."""
 
 import asyncio
+import gzip
 import hashlib
 import io
 import logging
 import os
+import resource
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import pytest
 from aiohttp import web
@@ -76,6 +78,11 @@ class _OnlyRead:
         return self._data.read(size)
 
 
+class _Failing(io.BytesIO):
+    def tell(self) -> int:
+        raise LookupError("nobody reads me")
+
+
 def _path(data: bytes, folder: Path) -> UploadSource:
     (folder / "on disk.csv").write_bytes(data)
     return folder / "on disk.csv"
@@ -116,8 +123,10 @@ async def test_every_source_arrives_whole(  # noqa: PLR0913, PLR0917 - fixtures
     assert (uploaded.path, uploaded.size_bytes) == ("/workspace/in/data.csv", len(data))
     seen = await sha256_of(emulator, duvo, sandbox_id)
     assert [*seen.values()] == [hashlib.sha256(data).hexdigest()]
-    if isinstance(made, io.IOBase):
-        assert not made.closed
+    if source in {"file in memory", "temporary file", "pipe"}:
+        lent = cast("IO[bytes]", made)
+        assert not lent.closed
+        lent.close()
 
 
 async def test_up_to_the_limit_a_file_goes_directly(
@@ -165,13 +174,27 @@ async def test_paths_are_relative_to_the_workspace(path: str, target: str) -> No
 
 @pytest.mark.parametrize(
     ("source", "path"),
-    [(b"x", None), (b"x", ""), (b"x", "a/"), (b"x", "../a"), (b"x", "/workspace/../../etc/a")],
+    [
+        (b"x", None),
+        (b"x", ""),
+        (b"x", "a/"),
+        (b"x", "../a"),
+        (b"x", "/workspace/../../etc/a"),
+        (b"x", "two\nlines"),
+        (b"x", "caf\udce9.csv"),
+    ],
 )
 async def test_a_path_must_name_a_file(
     source: bytes, path: str | None, emulator: Emulator, duvo: AsyncDuvo
 ) -> None:
     with pytest.raises(ValueError, match="path"):
         await duvo.sandboxes.upload("sbx", source, path=path)
+    assert not emulator.requests
+
+
+async def test_a_path_is_a_string(emulator: Emulator, duvo: AsyncDuvo) -> None:
+    with pytest.raises(TypeError, match="path must be a string"):
+        await duvo.sandboxes.upload("sbx", b"x", path=Path("a"))  # type: ignore[arg-type] # the mistake
     assert not emulator.requests
 
 
@@ -184,6 +207,9 @@ async def test_what_cannot_be_read_fails_before_anything_is_sent(
         (tmp_path / "nowhere.csv", "nowhere.csv: No such file"),
         (tmp_path, "is a directory"),
         (closed, "closed file"),
+        ("x" * 5000, "too long"),
+        (_Failing(), "nobody reads me"),
+        (gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(SMALL * 99)[:-20])), "end-of-stream"),
     ]
     for source, text in cases:
         with pytest.raises(UploadSourceError, match=text):
@@ -222,6 +248,21 @@ async def test_two_files_to_one_path_are_refused(
     with pytest.raises(ValueError, match=r"two files would go to /workspace/x.csv"):
         await duvo.runs.execute("agent", files=[tmp_path / "a/x.csv", tmp_path / "b/x.csv"])
     assert not emulator.requests
+
+
+async def test_files_are_opened_when_their_turn_comes(
+    emulator: Emulator, duvo: AsyncDuvo, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number}.csv" for number in range(200)]
+    for file in files:
+        file.write_bytes(SMALL)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, before[1]))
+    try:
+        await duvo.runs.execute(emulator.add_agent([]), files=files)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert sum(request.path.endswith("/files") for request in emulator.requests) == 200
 
 
 async def test_a_mapping_says_where_files_go(emulator: Emulator, duvo: AsyncDuvo) -> None:
@@ -346,6 +387,17 @@ async def test_a_storage_that_redirects_is_not_followed() -> None:
         with pytest.raises(APIStatusError):
             await duvo.sandboxes.upload("sbx", LARGE, path="x")
     assert not elsewhere.asked
+
+
+async def test_a_storage_that_repeats_the_url_shows_nothing_of_it() -> None:
+    async def repeat(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        return answer(404, {"error": "no", "message": f"cannot store {request.raw_path}"})
+
+    async with serve(repeat) as storage, serve(signed(storage)) as stub, client(stub) as duvo:
+        with pytest.raises(NotFoundError) as caught:
+            await duvo.sandboxes.upload("sbx", LARGE, path="x")
+    assert "X-Signature" not in f"{caught.value} {vars(caught.value)}"
 
 
 async def test_nothing_shows_the_signature(caplog: pytest.LogCaptureFixture) -> None:

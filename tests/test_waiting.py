@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from duvo_async import (
     HumanRequestPending,
     NotFoundError,
     RateLimitError,
+    ResponseDecodeError,
     RetryPolicy,
     Run,
     RunStatus,
@@ -207,6 +209,7 @@ async def test_a_time_out_has_the_last_run_and_stops_nothing(
     assert error.run is not None
     assert (error.run.status, error.run_id, error.timeout) == ("running", run.id, 30)
     assert isinstance(error, TimeoutError)
+    assert error.__cause__ is error.__context__ is None  # aiohttp's frames would know the key
     assert (await duvo.runs.wait(error.run)).succeeded
 
 
@@ -263,6 +266,65 @@ async def test_a_run_that_is_gone_is_not_found(emulator: Emulator, duvo: AsyncDu
     emulator.delete_run(run.id)
     with pytest.raises(NotFoundError):
         await wait
+
+
+async def test_two_waits_on_one_run_answer_it_once(emulator: Emulator, duvo: AsyncDuvo) -> None:
+    run = await duvo.runs.start(emulator.add_agent([AskApproval("Post?"), Say("done")]))
+    together = asyncio.Barrier(2)
+
+    async def decide(pending: HumanRequestPending) -> HumanAnswer:
+        await together.wait()
+        return pending.request.approve()
+
+    waits = (duvo.runs.wait(run, on_human_request=decide) for _ in range(2))
+    assert all(ended.succeeded for ended in await asyncio.gather(*waits))
+
+
+async def test_an_answer_whose_receipt_is_unreadable_was_given() -> None:
+    waiting = run_answer("waiting", approval())
+    async with (
+        serve(answer(200, b"?"), waiting, run_answer("completed")) as stub,
+        client(stub) as duvo,
+    ):
+        with pytest.raises(ResponseDecodeError):
+            await duvo.runs.respond(RUN_ID, REQUEST_ID, approved=True)
+        assert (await duvo.runs.wait(RUN_ID)).succeeded
+
+
+async def test_429s_do_not_end_the_following_of_messages() -> None:
+    none: dict[str, object] = {"messages": [], "total": 0, "limit": 50, "offset": 0}
+    slow_down = answer(429, {"error": "rate_limited"})
+    async with (
+        serve(
+            *[slow_down] * 12, answer(200, none), run_answer("completed"), answer(200, none)
+        ) as stub,
+        client(stub) as duvo,
+    ):
+        assert [message async for message in duvo.runs.messages(RUN_ID, follow=True)] == []
+    assert len(stub.asked) == 15
+
+
+async def test_execute_checks_its_arguments_before_it_sends_anything(
+    emulator: Emulator, duvo: AsyncDuvo
+) -> None:
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("", {}),
+        (emulator.demo_agent_id, {"timeout": 0}),
+        (emulator.demo_agent_id, {"timeout": "900"}),
+        (emulator.demo_agent_id, {"message": ""}),
+        (emulator.demo_agent_id, {"webhook_url": "nonsense"}),
+        (emulator.demo_agent_id, {"idempotency_key": 7}),
+    ]
+    for agent, arguments in wrong:
+        with pytest.raises((ValueError, TypeError)):
+            await duvo.runs.execute(agent, files={"x": b"1"}, **arguments)
+    assert not emulator.requests
+
+
+@pytest.mark.parametrize("pending", [RUN_ID, None, 7])
+async def test_what_is_answered_must_be_a_request(pending: Any, duvo: AsyncDuvo) -> None:  # noqa: ANN401 - wrong ones
+    with pytest.raises(TypeError, match="pending must be"):
+        await duvo.runs.answer(pending, HumanAnswer(request_id="r", approved=True))
 
 
 async def test_429s_do_not_end_a_wait() -> None:

@@ -1,6 +1,9 @@
 """The command's words and options."""
 
+import io
+import os
 import signal
+import sys
 from contextlib import ExitStack, suppress
 from threading import Event
 
@@ -19,6 +22,10 @@ def invoke() -> int:
         The exit code: 0 completed, 1 failed or any other error, 2 authentication, 3 not found, 4 a
         person's answer is needed.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal or pipe cannot show is shown as its code, not lost.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         # Not click's own exit codes: it takes 2 for wrong usage, which here means authentication.
         return int(cli.main(prog_name="duvo-async", standalone_mode=False) or 0)
@@ -77,8 +84,6 @@ def run(  # noqa: PLR0913 - the command's options
         raise click.UsageError("give either AGENT_ID or --local, which has an agent of its own")
     if approve and deny:
         raise click.UsageError("give --approve or --deny, not both")
-    if timeout is not None and not timeout > 0:
-        raise click.BadParameter("must be a positive number of seconds", param_hint="--timeout")
     view = make_view(as_json=as_json)
     approved = approve if approve or deny else None
     policy = Answers.parse(approved=approved, texts=answers, ask=ask, view=view)
@@ -102,8 +107,19 @@ def _work(job: Job, view: View) -> int:
     except (DuvoError, ValueError, TypeError) as error:
         view.failed(error, job.run)
         code = exit_code(error)
+    except BrokenPipeError:
+        return _unread(job)
     view.close()
     return code
+
+
+def _unread(job: Job) -> int:
+    """Finish when nobody reads any more what is printed, as after `| head`."""
+    # Else the interpreter would complain as it flushes at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if job.run is not None and not job.run.is_terminal:
+        job.view.note(f"run {job.run.id} goes on")
+    return FAILED
 
 
 @cli.command()

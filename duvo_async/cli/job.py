@@ -167,5 +167,5 @@ class _Transcript:
 
     def _show(self, position: int, message: Message) -> None:
         if position >= self._shown:
-            self._shown = position + 1
             self._view.message(message)
+            self._shown = position + 1

@@ -29,7 +29,7 @@ def make_view(*, as_json: bool) -> "View":
     """Choose how to print."""
     if as_json:
         return JSONView()
-    return TerminalView() if sys.stdout.isatty() else View()
+    return TerminalView() if sys.stdout and sys.stdout.isatty() else View()
 
 
 def printable(text: str) -> str:

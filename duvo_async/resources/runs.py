@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from duvo_async import _operations
 from duvo_async._callbacks import invoke
 from duvo_async._items import AsyncItems
-from duvo_async._session import Session
+from duvo_async._protocol import Call
+from duvo_async._session import Session, keyed
 from duvo_async.errors import HumanRequestPending
 from duvo_async.models import (
     AnsweredHumanRequest,
@@ -16,7 +17,7 @@ from duvo_async.models import (
     StopResult,
 )
 from duvo_async.uploading import Files, Uploader
-from duvo_async.waiting import OnHumanRequest, OnUpdate, Watcher
+from duvo_async.waiting import OnHumanRequest, OnUpdate, Watcher, check_timeout
 
 
 class AsyncRuns:
@@ -153,17 +154,24 @@ class AsyncRuns:
             UploadSourceError: A file is missing or cannot be read.
             ValueError: An argument is empty, or two files would go to one path.
         """
+        check_timeout(timeout)
+
+        def start(sandbox_id: str | None) -> Call[Run]:
+            return _operations.start_run(
+                self._session.routes,
+                agent_id=agent_id,
+                message=message,
+                sandbox_id=sandbox_id,
+                webhook_url=webhook_url,
+                idempotency_key=idempotency_key,
+            )
+
+        keyed(start(sandbox_id).request)  # wrong arguments fail before files are sent
         if files:
             # A key of its own, so that a repeated call starts its run in the same sandbox.
             key = None if idempotency_key is None else f"{idempotency_key}-sandbox"
             sandbox_id = await self._uploader.fill(files, sandbox_id, idempotency_key=key)
-        run = await self.start(
-            agent_id,
-            message=message,
-            sandbox_id=sandbox_id,
-            webhook_url=webhook_url,
-            idempotency_key=idempotency_key,
-        )
+        run = await self._session.call(start(sandbox_id))
         if on_update is not None:
             await invoke(on_update, run)
         return await self.wait(
@@ -328,7 +336,10 @@ class AsyncRuns:
         offset = 0
         ended = not follow
         while True:
-            page = await self.messages_page(run_id, limit=page_size, offset=offset)
+            call = _operations.list_messages(
+                self._session.routes, run_id, limit=page_size, offset=offset
+            )
+            page = await (self._watcher.patiently if follow else self._session.call)(call)
             if page.messages:
                 offset += len(page.messages)
                 yield page.messages

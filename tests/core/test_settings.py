@@ -36,7 +36,7 @@ def test_the_environment_is_read_where_no_argument_is_given() -> None:
         "DUVO_TEAM_ID": "team-env",
     }
     settings = Settings.resolve(environ=environ)
-    assert settings.api_key == "dv_env"
+    assert settings.api_key.reveal() == "dv_env"
     assert str(settings.base_url) == "https://env.test"
     assert settings.api_version == "v2"
     assert settings.team_id == "team-env"
@@ -55,7 +55,7 @@ def test_arguments_beat_the_environment() -> None:
         team_id="team-arg",
         environ=environ,
     )
-    assert settings.api_key == "dv_arg"
+    assert settings.api_key.reveal() == "dv_arg"
     assert str(settings.base_url) == "https://arg.test"
     assert settings.api_version == "v2"
     assert settings.team_id == "team-arg"
@@ -79,7 +79,8 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DUVO_API_KEY", "dv_process")
     monkeypatch.setenv("DUVO_TEAM_ID", "team-process")
     settings = Settings.resolve()
-    assert (settings.api_key, settings.team_id) == ("dv_process", "team-process")
+    assert settings.api_key.reveal() == "dv_process"
+    assert settings.team_id == "team-process"
 
 
 def test_an_empty_team_in_the_environment_is_none() -> None:
@@ -230,8 +231,8 @@ def test_v1_needs_no_team_and_takes_one() -> None:
 
 @pytest.mark.parametrize("key", [KEY, "x", "eyJhbGciOi.eyJz.sig-_~+/=", "!#$%&'*"])
 def test_any_key_that_a_header_can_hold_is_taken_as_it_is(key: str) -> None:
-    assert resolve(api_key=key).api_key == key
-    assert resolve(api_key=None, environ={"DUVO_API_KEY": key}).api_key == key
+    assert resolve(api_key=key).api_key.reveal() == key
+    assert resolve(api_key=None, environ={"DUVO_API_KEY": key}).api_key.reveal() == key
 
 
 @pytest.mark.parametrize("key", ["", " ", "\n", "\t \r\n", "\u2003"])
@@ -338,8 +339,13 @@ def test_settings_never_change() -> None:
 def test_settings_are_values() -> None:
     assert resolve() == resolve()
     assert resolve() != resolve(timeout=1)
-    assert copy.deepcopy(resolve()) == resolve()
-    assert pickle.loads(pickle.dumps(resolve())) == resolve()  # noqa: S301 - our own
+
+
+def test_the_key_is_neither_shown_nor_pickled() -> None:
+    assert KEY not in repr(resolve())
+    for write in (pickle.dumps, copy.deepcopy, copy.copy):
+        with pytest.raises(TypeError, match="credentials"):
+            write(resolve().api_key)
 
 
 def test_configuration_errors_are_value_errors_of_the_sdk() -> None:

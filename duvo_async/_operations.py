@@ -124,7 +124,7 @@ def respond(  # noqa: PLR0913 - the parts of the path and the fields of the body
 ) -> Call[AnsweredHumanRequest]:
     """Answer a run's human request."""
     if (approved is None) == (answers is None):
-        raise ValueError("give either approved or answers: one of them, not both")
+        raise ValueError("give approved or answers: exactly one of them")
     if approved is not None and not isinstance(approved, bool):
         raise TypeError(f"approved must be True or False, not {approved!r}")
     fields = {"approved": approved, "answers": None if answers is None else _texts(answers)}

@@ -106,10 +106,13 @@ class Session:
             APIError: The last attempt's.
         """
         state = Retrying(self.retry, random.random)
+        may_have_been_done = False
         while True:
             try:
                 return await attempt(state.attempts)
             except APIError as error:
+                may_have_been_done = may_have_been_done or error.may_have_been_done
+                error.may_have_been_done = may_have_been_done
                 delay = state.delay(error, repeatable=repeatable)
                 if delay is None:
                     raise
@@ -235,6 +238,7 @@ def _without_answer(error: TransportError, request: Request, attempts: int) -> A
         path=request.path,
         idempotency_key=request.idempotency_key,
         attempts=attempts,
+        may_have_been_done=error.sent,
     )
 
 

@@ -130,6 +130,8 @@ async def open_source(source: UploadSource) -> Source:
         data = bytes(source)
         return Source("", len(data), io.BytesIO(data), 0, borrowed=False)
     if isinstance(source, (str, os.PathLike)):
+        if not os.fspath(source):
+            raise UploadSourceError("the file's name is empty")
         path = Path(source)
         return await _apart(lambda: _open_path(path))
     # Not by the protocol, which does not see what a wrapper passes on.

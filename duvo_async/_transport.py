@@ -27,11 +27,13 @@ class TransportError(Exception):
 
     Attributes:
         timed_out: Whether time ran out.
+        sent: Whether the request may have reached the host.
     """
 
-    def __init__(self, reason: str, *, timed_out: bool = False) -> None:
+    def __init__(self, reason: str, *, timed_out: bool = False, sent: bool = True) -> None:
         super().__init__(reason)
         self.timed_out = timed_out
+        self.sent = sent
 
 
 class Transport(Protocol):
@@ -246,10 +248,13 @@ def _form(form: FileForm) -> aiohttp.FormData:
 
 
 def _translated(error: Exception) -> TransportError:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return TransportError("no connection in time", timed_out=True, sent=False)
     if isinstance(error, TimeoutError):
         return TransportError("no answer in time", timed_out=True)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return TransportError(f"cannot connect to {error.host}:{error.port} ({error.os_error})")
+        place = f"{error.host}:{error.port}"
+        return TransportError(f"cannot connect to {place} ({error.os_error})", sent=False)
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return TransportError("the connection was closed before the answer came")
     if isinstance(error, OSError) and not isinstance(error, aiohttp.ClientError):

@@ -79,9 +79,11 @@ class APIError(DuvoError):
         idempotency_key: The key that was sent, with which a mutating call can be repeated without
             being done twice. None for calls that had none.
         attempts: How many requests were sent for this call.
+        may_have_been_done: Whether the API may have done, in any of the attempts, what it was
+            asked, although this error came of it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an error's facts
         self,
         text: str,
         *,
@@ -89,12 +91,14 @@ class APIError(DuvoError):
         path: str,
         idempotency_key: str | None = None,
         attempts: int = 1,
+        may_have_been_done: bool = True,
     ) -> None:
         super().__init__(text)
         self.method = method
         self.path = path
         self.idempotency_key = idempotency_key
         self.attempts = attempts
+        self.may_have_been_done = may_have_been_done
 
     def __str__(self) -> str:
         """Say what was asked, what came back and what to do."""
@@ -102,10 +106,7 @@ class APIError(DuvoError):
         return f"{self.method} {self.path}: {super().__str__()}{tries}{self._advice()}"
 
     def _advice(self) -> str:
-        return ""
-
-    def _may_have_been_done(self) -> str:
-        if self.idempotency_key is None:
+        if self.idempotency_key is None or not self.may_have_been_done:
             return ""
         return (
             ". It may have been done all the same; to repeat it without doing it twice pass "
@@ -116,15 +117,9 @@ class APIError(DuvoError):
 class APIConnectionError(APIError):
     """No answer came: the host was not found or refused, or the connection broke."""
 
-    def _advice(self) -> str:
-        return self._may_have_been_done()
-
 
 class APITimeoutError(APIError, TimeoutError):
     """No answer came within the client's time-out."""
-
-    def _advice(self) -> str:
-        return self._may_have_been_done()
 
 
 class ResponseDecodeError(APIError):
@@ -156,9 +151,6 @@ class ResponseDecodeError(APIError):
         )
         self.problems = problems
         self.request_id = request_id
-
-    def _advice(self) -> str:
-        return self._may_have_been_done()
 
 
 class APIStatusError(APIError):
@@ -198,6 +190,7 @@ class APIStatusError(APIError):
             path=path,
             idempotency_key=idempotency_key,
             attempts=attempts,
+            may_have_been_done=status >= _FIRST_SERVER_ERROR,
         )
         self.status = status
         self.code = code
@@ -207,7 +200,8 @@ class APIStatusError(APIError):
         self.retry_after = retry_after
 
     def _advice(self) -> str:
-        return f". {self._hint}" if self._hint else ""
+        hint = f". {self._hint}" if self._hint else ""
+        return hint + super()._advice()
 
 
 class BadRequestError(APIStatusError):
@@ -250,9 +244,6 @@ class RateLimitError(APIStatusError):
 
 class ServerError(APIStatusError):
     """5xx: the API failed."""
-
-    def _advice(self) -> str:
-        return self._may_have_been_done()
 
 
 class BadGatewayError(ServerError):

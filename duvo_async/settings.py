@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from re import compile as regex
 from typing import Literal, NoReturn, Self, TypeAlias, get_args
 
 from attrs import field, frozen
@@ -11,6 +12,8 @@ from duvo_async.errors import ConfigurationError, CredentialsError
 
 APIVersion: TypeAlias = Literal["v1", "v2"]
 """A generation of the API's paths: flat, or scoped to a team."""
+
+_OTHER_VERSION = regex(r"/v[0-9]+$")
 
 DEFAULT_BASE_URL = "https://api.duvo.ai"
 DEFAULT_TIMEOUT = 30.0
@@ -85,11 +88,10 @@ class Settings:
                 the key.
         """
         env = os.environ if environ is None else environ
-        if base_url is None:
-            base_url = env.get("DUVO_API_BASE_URL") or env.get("DUVO_BASE_URL") or DEFAULT_BASE_URL
+        place, base_url = _place(base_url, env)
         if team_id is None:
             team_id = env.get("DUVO_TEAM_ID", "").strip() or None
-        url, version = _base_url(base_url)
+        url, version = _base_url(place, base_url)
         chosen = _version(api_version, version)
         if chosen == "v2" and not (team_id and team_id.strip()):
             raise ConfigurationError(
@@ -100,8 +102,8 @@ class Settings:
             base_url=url,
             api_version=chosen,
             team_id=team_id,
-            timeout=_seconds("timeout", timeout),
-            connect_timeout=_seconds("connect_timeout", connect_timeout),
+            timeout=check_seconds("timeout", timeout),
+            connect_timeout=check_seconds("connect_timeout", connect_timeout),
         )
 
 
@@ -121,25 +123,43 @@ def _api_key(given: str | None, env: Mapping[str, str]) -> str:
     return key
 
 
-def _base_url(text: str) -> tuple[URL, APIVersion | None]:
+def _place(given: str | None, env: Mapping[str, str]) -> tuple[str, str]:
+    """Find the base URL, and what to call it in an error."""
+    if given is not None:
+        return "base_url", given
+    for name in ("DUVO_API_BASE_URL", "DUVO_BASE_URL"):
+        if text := env.get(name):
+            return name, text
+    return "base_url", DEFAULT_BASE_URL
+
+
+def _base_url(name: str, text: str) -> tuple[URL, APIVersion | None]:
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a string, not {type(text).__name__}")
     # No error quotes the URL: what is wrong with it may be a password or a signature in it.
     try:
         url = URL(text)
         host = url.host
     except ValueError:
-        raise ConfigurationError("the base URL cannot be read: is it http(s)://host?") from None
+        raise ConfigurationError(
+            f"the base URL ({name}) cannot be read: is it http(s)://host?"
+        ) from None
     if any(character.isspace() for character in text):
-        raise ConfigurationError("the base URL must not have spaces in it")
+        raise ConfigurationError(f"the base URL ({name}) must not have spaces in it")
     if url.user is not None or url.password is not None:
-        raise ConfigurationError("the base URL must not hold a user or password")
+        raise ConfigurationError(f"the base URL ({name}) must not hold a user or password")
     if url.scheme not in {"http", "https"} or not host:
-        raise ConfigurationError("the base URL must begin with http://host or https://host")
+        raise ConfigurationError(
+            f"the base URL ({name}) must begin with http://host or https://host"
+        )
     if url.query_string or url.fragment:
-        raise ConfigurationError("the base URL must not have a query or fragment")
+        raise ConfigurationError(f"the base URL ({name}) must not have a query or fragment")
     path = url.raw_path.rstrip("/")
     for version in get_args(APIVersion):
         if path.endswith(f"/{version}"):
             return url.with_path(path.removesuffix(f"/{version}"), encoded=True), version
+    if _OTHER_VERSION.search(path):
+        raise ConfigurationError(f"the base URL ({name}) must not end in a version but v1 and v2")
     return url.with_path(path, encoded=True), None
 
 
@@ -153,7 +173,22 @@ def _version(given: APIVersion | None, in_url: APIVersion | None) -> APIVersion:
     return given or in_url or "v1"
 
 
-def _seconds(name: str, value: float) -> float:
+def check_seconds(name: str, value: float) -> float:
+    """Check a time.
+
+    Args:
+        name: The argument's name, for the error.
+        value: Seconds.
+
+    Returns:
+        The seconds.
+
+    Raises:
+        ConfigurationError: They are not positive, or more than `MOST_SECONDS`.
+        TypeError: They are no number.
+    """
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if not 0 < value <= MOST_SECONDS:
         raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}")
     return float(value)

@@ -56,7 +56,7 @@ class Uploader:
             ValueError: As in `upload`, or two files would go to one path.
             TypeError: As in `upload`, or `files` is a single file.
         """
-        if isinstance(files, (str, bytes)):
+        if isinstance(files, (str, bytes, os.PathLike)):
             raise TypeError("files must be a list or a mapping, not a single file")
         async with AsyncExitStack() as stack:
             wanted: dict[str, UploadSource | Source] = {}

@@ -21,7 +21,7 @@ from duvo_async.errors import (
     WaitTimeout,
 )
 from duvo_async.models import AnsweredHumanRequest, HumanAnswer, Run
-from duvo_async.settings import MOST_SECONDS
+from duvo_async.settings import check_seconds
 
 _T = TypeVar("_T")
 
@@ -56,7 +56,7 @@ class _Wait:
     @classmethod
     def begin(cls, run: str | Run, timeout: float | None) -> Self:
         """Start the clock."""
-        check_timeout(timeout)
+        check_wait(timeout)
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         if isinstance(run, Run):
             return cls(run.id, timeout, deadline, run)
@@ -82,14 +82,22 @@ class _Wait:
         raise WaitTimeout(self.run_id, run=last, timeout=self.timeout)
 
 
-def check_timeout(timeout: float | None) -> None:
-    """Refuse a time that cannot be waited.
+def check_wait(timeout: float | None, **handlers: object) -> None:
+    """Refuse what cannot be waited for, before anything is sent.
+
+    Args:
+        timeout: Seconds, or None.
+        handlers: The functions to be called, by their arguments' names, or None.
 
     Raises:
-        ValueError: It is neither None nor a positive number of seconds.
+        ValueError: The time is not positive.
+        TypeError: It is no number, or a handler cannot be called.
     """
-    if timeout is not None and not 0 < timeout <= MOST_SECONDS:
-        raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
+    if timeout is not None:
+        check_seconds("timeout", timeout)
+    for name, handler in handlers.items():
+        if handler is not None and not callable(handler):
+            raise TypeError(f"{name} must be a function, not {type(handler).__name__}")
 
 
 def _news(run: Run) -> tuple[str, str | None]:
@@ -117,6 +125,7 @@ class Watcher:
         on_update: OnUpdate | None,
     ) -> Run:
         """Wait until a run ends (see `AsyncRuns.wait`)."""
+        check_wait(timeout, on_human_request=on_human_request, on_update=on_update)
         waiting = _Wait.begin(run, timeout)
         return await waiting.limited(self._until_ended(waiting, on_human_request, on_update))
 

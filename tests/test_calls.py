@@ -250,7 +250,9 @@ async def test_nobody_there() -> None:
         pass
     async with client(stub, retry=RetryPolicy(retries=0)) as duvo:
         with pytest.raises(APIConnectionError, match="cannot connect to 127") as caught:
-            await duvo.runs.get(RUN_ID)
+            await duvo.runs.start(AGENT_ID)
+    assert not caught.value.may_have_been_done
+    assert "may have been done" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
 
@@ -296,6 +298,16 @@ async def test_callers_are_served_in_the_order_in_which_they_came() -> None:
         await asyncio.gather(*(call(number) for number in range(7)))
         assert now() > 180  # two a window
     assert [number // 2 for number in served] == [0, 0, 1, 1, 2, 2, 3]
+
+
+async def test_what_any_attempt_may_have_done_is_remembered() -> None:
+    async with serve(hang_up, answer(429), answer(429)) as stub:
+        once_more = RetryPolicy(retries=1, initial_delay=0)
+        async with client(stub, retry=once_more) as duvo:
+            with pytest.raises(RateLimitError) as caught:
+                await duvo.runs.start(AGENT_ID, idempotency_key="order-7")
+    assert caught.value.may_have_been_done
+    assert "order-7" in str(caught.value)
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from duvo_async import Duvo
-from duvo_async.emulator import AskApproval, AskQuestions, Emulator, Option, Question, Say, Sleep
+from duvo_async.emulator import (
+    AskApproval,
+    AskQuestions,
+    Emulator,
+    Finish,
+    Option,
+    Question,
+    Say,
+    Sleep,
+)
 from tests.support.shell import COMMAND, environment, shell, terminal
 
 README = Path(__file__).parent.parent / "README.md"
@@ -113,8 +122,10 @@ def test_an_answer_is_needed(options: tuple[str, ...], emulator: Emulator) -> No
     agent = emulator.add_agent([Say("the report"), AskApproval("Post?", "Two entries.")])
     done = shell("run", agent, *options, emulator=emulator)
     assert done.returncode == 4
-    for text in ("Post?", "Two entries.", "--approve or --deny", "goes on waiting"):
+    for text in ("Post?", "Two entries.", "--approve   (or --deny)", "goes on waiting"):
         assert text in done.stderr
+    run_id = done.stderr.split("--resume ")[1].split()[0]
+    assert shell("run", "--resume", run_id, "--approve", emulator=emulator).returncode == 0
     assert "the report" in done.stdout
 
 
@@ -140,6 +151,11 @@ def test_an_answer_that_does_not_fit_is_an_error(emulator: Emulator) -> None:
     [
         (["run"], "AGENT_ID"),
         (["run", "x", "--local"], "AGENT_ID"),
+        (["run", "x", "--resume", "y"], "AGENT_ID"),
+        (["run", "--resume", "y", "--file", "z"], "--resume"),
+        (["run", "--local", "--file", "README.md", "--file", "./README.md"], "two files"),
+        (["run", "--local", "--file", ""], "no such file"),
+        (["run", "--local", "--timeout", "inf"], "timeout must be"),
         (["run", "--local", "--approve", "--deny"], "not both"),
         (["run", "--local", "--timeout", "0"], "positive"),
         (["run", "--local", "--answer", "nonsense"], "Q=A"),
@@ -190,6 +206,35 @@ def test_ask_at_the_terminal(emulator: Emulator) -> None:
         screen.expect("assistant: ok")
         screen.expect("is completed")
         assert screen.exit_code() == 0
+
+
+def test_ask_asks_only_what_is_left_open(emulator: Emulator) -> None:
+    questions = [Question("Which?", options=[Option("A")]), Question("Why?")]
+    agent = emulator.add_agent([AskQuestions("First", questions), Say("ok")])
+    with terminal("run", agent, "--ask", "--answer", "Which?=A", emulator=emulator) as screen:
+        assert "Which?" not in screen.expect("Answer")
+        screen.type("because\n")
+        screen.expect("is completed")
+        assert screen.exit_code() == 0
+
+
+def test_a_run_is_resumed_by_a_message(emulator: Emulator) -> None:
+    agent = emulator.add_agent([Say("1"), Finish("interrupted"), Say("2")])
+    document = json.loads(shell("run", agent, "--json", emulator=emulator).stdout)
+    done = shell("run", "--resume", document["run"]["id"], "--message", "go on", emulator=emulator)
+    assert done.returncode == 0
+    said = [line for line in done.stdout.splitlines() if not line.startswith("run ")]
+    assert said == ["assistant: 1", "user: go on", "assistant: 2"]
+
+
+def test_a_wrong_answer_leaves_the_run_waiting_and_says_so(emulator: Emulator) -> None:
+    agent = emulator.add_agent([AskQuestions("First", [Question("Which?", options=[Option("A")])])])
+    assert "goes on" in shell("run", agent, "--answer", "Which?=C", emulator=emulator).stderr
+
+
+def test_few_requests_are_spent_on_a_run(emulator: Emulator) -> None:
+    shell("run", emulator.add_agent([Sleep(3600)]), "--timeout", "5", emulator=emulator)
+    assert len(emulator.requests) < 14
 
 
 def test_no_answer_at_the_terminal_is_none(emulator: Emulator) -> None:

@@ -30,7 +30,7 @@ from duvo_async.emulator import (
     StartedRun,
     Step,
 )
-from tests.support.shell import COMMAND, environment
+from tests.support.shell import COMMAND, environment, shell
 
 POST = (AskApproval("Post?", denied=(Say("not posted"), Finish("stopped"))), Say("posted"))
 QUESTIONS = (
@@ -157,15 +157,14 @@ def through_the_shell(case: Case, emulator: Emulator, agent: str) -> Outcome:
         output, errors = process.communicate(timeout=30)
         document = json.loads(output)
         run = document["run"]
-        if case.resumed_by:  # the command starts runs; resuming one is another client's
-            other.runs.post_message(run["id"], case.resumed_by)
-            document["messages"] = [
-                {"text_content": message.text_content} for message in other.runs.messages(run["id"])
-            ]
-            run["status"] = str(other.runs.wait(run["id"]).status)
-    assert process.returncode == (0 if document["run"]["status"] == "completed" else 1) or (
-        case.resumed_by and process.returncode == 1
-    ), errors
+    if case.resumed_by:
+        again = shell(
+            "run", "--resume", run["id"], "--message", case.resumed_by, "--json", emulator=emulator
+        )
+        document, run = json.loads(again.stdout), json.loads(again.stdout)["run"]
+        assert again.returncode == 0
+    else:
+        assert process.returncode == (0 if run["status"] == "completed" else 1), errors
     status = document["error"]["type"] if "error" in document else run["status"]
     said = (message["text_content"] for message in document["messages"])
     return status, tuple(text for text in said if text)

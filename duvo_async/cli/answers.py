@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 import click
@@ -45,37 +45,48 @@ class Answers:
         if request.type == HumanRequestType.APPROVAL:
             if self.approved is not None:
                 return request.approve() if self.approved else request.deny()
-        elif (found := self._found(request)) is not None:
-            return request.answer(found)
-        return self._asked(request) if self.ask else None
+            return self._ask_approval(request) if self.ask else None
+        found = self._found(request)
+        missing = [each for each in request.questions if each.question not in found]
+        if missing:
+            asked = self._ask_questions(request, missing) if self.ask else None
+            if asked is None:
+                return None
+            found |= asked
+        return request.answer(found)
 
-    def _found(self, request: HumanRequest) -> dict[str, list[str]] | None:
-        """Find the answers among the options; None when a question has none."""
+    def _found(self, request: HumanRequest) -> dict[str, list[str]]:
+        """Find the answers among the options."""
         found: dict[str, list[str]] = {}
         for question in request.questions:
             # The question is known here, so that it may have an equals sign itself.
             prefix = f"{question.question}="
             answers = [text.removeprefix(prefix) for text in self.texts if text.startswith(prefix)]
-            if not answers:
-                return None
-            found[question.question] = answers
+            if answers:
+                found[question.question] = answers
         return found
 
-    def _asked(self, request: HumanRequest) -> HumanAnswer | None:
+    def _ask_approval(self, request: HumanRequest) -> HumanAnswer | None:
+        with self._prompting(request) as console, suppress(EOFError):
+            approved = Confirm.ask("Approve?", console=console)
+            return request.approve() if approved else request.deny()
+        return None
+
+    def _ask_questions(
+        self, request: HumanRequest, questions: list[Question]
+    ) -> dict[str, list[str]] | None:
+        with self._prompting(request) as console, suppress(EOFError):
+            return {each.question: _ask_one(console, each) for each in questions}
+        return None
+
+    @contextmanager
+    def _prompting(self, request: HumanRequest) -> Generator[Console, None, None]:
         console = Console(stderr=True)
         with self.view.paused(), _plain_interrupts():
             console.print(Text(printable(request.title), style="bold"))
             if request.description:
-                console.print(Text(printable(request.description)))
-            try:
-                if request.type == HumanRequestType.APPROVAL:
-                    approved = Confirm.ask("Approve?", console=console)
-                    return request.approve() if approved else request.deny()
-                return request.answer(
-                    {each.question: _ask_one(console, each) for each in request.questions}
-                )
-            except EOFError:
-                return None
+                console.print(Text(printable(request.description)), soft_wrap=True)
+            yield console
 
 
 def _ask_one(console: Console, question: Question) -> list[str]:

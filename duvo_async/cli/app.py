@@ -47,8 +47,9 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("agent_id", required=False)
+@click.option("--resume", metavar="RUN_ID", help="Go on with this run instead of starting one.")
 @click.option("--file", "files", multiple=True, metavar="F", help="Upload a file for the run.")
-@click.option("--message", metavar="M", help="What to tell the assignment at its start.")
+@click.option("--message", metavar="M", help="What to tell the assignment.")
 @click.option("--approve", is_flag=True, help="Say yes to approvals.")
 @click.option("--deny", is_flag=True, help="Say no to approvals.")
 @click.option(
@@ -65,6 +66,7 @@ def cli() -> None:
 def run(  # noqa: PLR0913 - the command's options
     *,
     agent_id: str | None,
+    resume: str | None,
     files: tuple[str, ...],
     message: str | None,
     approve: bool,
@@ -77,18 +79,23 @@ def run(  # noqa: PLR0913 - the command's options
 ) -> int:
     """Start a run of AGENT_ID, wait for it, and print what it says.
 
+    With --resume it waits for a run that there is; --message is said to it first, which resumes one
+    that is waiting, completed or interrupted.
+
     Exit code: 0 completed, 1 failed or any other error, 2 authentication, 3 not found, 4 a person's
     answer is needed and no option gives it.
     """
-    if local == (agent_id is not None):
-        raise click.UsageError("give either AGENT_ID or --local, which has an agent of its own")
+    if [agent_id is not None, resume is not None, local].count(True) != 1:
+        raise click.UsageError("give one of AGENT_ID, --resume, and --local (with its own agent)")
+    if resume is not None and files:
+        raise click.UsageError("files are for a run that starts: --resume takes none")
     if approve and deny:
         raise click.UsageError("give --approve or --deny, not both")
     view = make_view(as_json=as_json)
     approved = approve if approve or deny else None
     policy = Answers.parse(approved=approved, texts=answers, ask=ask, view=view)
     with ExitStack() as stack:
-        settings = _emulated(stack) if local else Settings(agent_id=agent_id or "")
+        settings = _emulated(stack) if local else Settings(agent_id=agent_id, run_id=resume)
         return _work(Job(settings, files, message, timeout, policy, view), view)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from pathlib import Path
 
 from attrs import define, field, frozen
 
@@ -14,19 +15,30 @@ from duvo_async import (
     Message,
     NotFoundError,
     Run,
+    UploadSourceError,
 )
 from duvo_async.cli.answers import Answers
 from duvo_async.cli.views import View
 
+_PAUSE = 2.0
+"""Seconds between two looks at the messages of a run that goes on."""
 COMPLETED, FAILED, UNAUTHENTICATED, NOT_FOUND, ANSWER_NEEDED = range(5)
 INTERRUPTED = 128 + signal.SIGINT
 
 
 @frozen
 class Settings:
-    """Which agent of which API. None leaves it to the environment."""
+    """Which agent or run of which API.
 
-    agent_id: str
+    Attributes:
+        agent_id: The agent to start a run of. None to go on with a run.
+        run_id: The run to go on with. None to start one.
+        api_key: None leaves it to the environment.
+        base_url: None leaves it to the environment.
+    """
+
+    agent_id: str | None = None
+    run_id: str | None = None
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
 
@@ -97,15 +109,23 @@ def _client(settings: Settings) -> AsyncDuvo:
 
 async def _perform(job: Job) -> Run:
     async with _client(job.settings) as duvo:
-        sandbox_id = await _upload(duvo, job) if job.files else None
-        job.run = await duvo.runs.start(
-            job.settings.agent_id, message=job.message, sandbox_id=sandbox_id
-        )
+        job.run = await _begin(duvo, job)
         job.view.status(job.run)
         return await _follow(duvo, job, job.run)
 
 
+async def _begin(duvo: AsyncDuvo, job: Job) -> Run:
+    run_id, agent_id = job.settings.run_id, job.settings.agent_id
+    if run_id is not None:
+        if job.message is not None:
+            await duvo.runs.post_message(run_id, job.message)
+        return await duvo.runs.get(run_id)
+    sandbox_id = await _upload(duvo, job) if job.files else None
+    return await duvo.runs.start(agent_id or "", message=job.message, sandbox_id=sandbox_id)
+
+
 async def _upload(duvo: AsyncDuvo, job: Job) -> str:
+    _check_files(job.files)
     sandbox = await duvo.sandboxes.create()
     for file in job.files:
         with job.view.uploading(file):
@@ -114,11 +134,26 @@ async def _upload(duvo: AsyncDuvo, job: Job) -> str:
     return sandbox.sandbox_id
 
 
+def _check_files(files: tuple[str, ...]) -> None:
+    """Find out before anything is sent what would go wrong in the middle."""
+    names: set[str] = set()
+    for file in files:
+        path = Path(file)
+        if not file or not path.exists():
+            raise UploadSourceError(f"cannot read {file!r}: there is no such file")
+        if path.is_dir():
+            raise UploadSourceError(f"{file} is a directory: give a file")
+        if path.name in names:
+            raise UploadSourceError(f"two files are called {path.name}: one would be lost")
+        names.add(path.name)
+
+
 async def _follow(duvo: AsyncDuvo, job: Job, run: Run) -> Run:
     transcript = _Transcript(duvo, run.id, job.view)
 
-    def updated(now: Run) -> None:
+    async def updated(now: Run) -> None:
         job.run = now
+        await transcript.catch_up()  # what led to the new status comes before it
         job.view.status(now)
 
     async def answer(pending: HumanRequestPending) -> HumanAnswer | None:
@@ -150,11 +185,13 @@ class _Transcript:
         self._shown = 0
 
     async def follow(self) -> None:
-        """Print messages as they come, until the run has ended."""
-        position = 0
-        async for message in self._duvo.runs.messages(self._run_id, follow=True):
-            self._show(position, message)
-            position += 1
+        """Print messages as they come, for as long as this is left to run.
+
+        Not with `messages(follow=True)`, which reads the run as well: the wait does that already.
+        """
+        while True:
+            await asyncio.sleep(_PAUSE)
+            await self.catch_up()
 
     async def catch_up(self) -> None:
         """Print what there is."""

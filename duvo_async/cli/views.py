@@ -15,10 +15,9 @@ from rich.prompt import Confirm
 from rich.text import Text
 
 from duvo_async import (
-    APIError,
-    HumanRequest,
     HumanRequestPending,
     Message,
+    QuestionOption,
     Run,
     RunError,
     UploadedFile,
@@ -33,11 +32,21 @@ def make_view(*, as_json: bool) -> "View":
 
 
 def printable(text: str) -> str:
-    """Take out what could move the cursor or recolour a terminal; agents write these texts."""
+    """Take out what could move the cursor, recolour a terminal or turn the direction of writing.
+
+    Agents write these texts, and people approve what they read.
+    """
     return "".join(
-        character if character in "\n\t" or unicodedata.category(character) != "Cc" else "\ufffd"
+        character if character in "\n\t" or not _misleads(character) else "\ufffd"
         for character in text
     )
+
+
+def _misleads(character: str) -> bool:
+    return unicodedata.category(character) == "Cc" or character in _DIRECTIONS
+
+
+_DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 class View:
@@ -79,11 +88,10 @@ class View:
     def failed(self, error: Exception, run: Run | None) -> None:
         """Say what went wrong and what to do."""
         if isinstance(error, HumanRequestPending):
-            self._trouble(_how_to_answer(error.request))
-            self.note(f"run {error.run.id} goes on waiting")
+            self._trouble(_how_to_answer(error))
             return
         self._trouble(f"duvo-async: {error}")
-        if run is not None and not run.is_terminal and isinstance(error, (APIError, RunError)):
+        if run is not None and not run.is_terminal and not isinstance(error, RunError):
             self.note(f"run {run.id} goes on")
 
     def note(self, text: str) -> None:
@@ -136,15 +144,15 @@ class TerminalView(View):
 
     def status(self, run: Run) -> None:
         """Say what the run does now."""
-        self._going_on(f"run {run.id} is {run.status}")
+        if not run.is_terminal:
+            self._going_on(f"run {run.id} is {run.status}")
 
     def message(self, message: Message) -> None:
         """Print what the run said, with the speaker in colour."""
         colour = "cyan" if message.role == "user" else "green"
         if message.text_content:
-            self._console.print(
-                Text.assemble((f"{message.role}: ", colour), printable(message.text_content))
-            )
+            text = Text.assemble((f"{message.role}: ", colour), printable(message.text_content))
+            self._console.print(text, soft_wrap=True)
         else:
             super().message(message)
 
@@ -168,7 +176,7 @@ class TerminalView(View):
         self._status.start()
 
     def _line(self, text: str) -> None:
-        self._console.print(Text(printable(text), style="dim"))
+        self._console.print(Text(printable(text), style="dim"), soft_wrap=True)
 
     def _trouble(self, text: str) -> None:
         self._status.stop()
@@ -200,7 +208,8 @@ class JSONView(View):
     def failed(self, error: Exception, run: Run | None) -> None:
         """Keep the error for the document."""
         super().failed(error, run)
-        self._document["error"] = {"type": type(error).__name__, "message": str(error)}
+        message = _how_to_answer(error) if isinstance(error, HumanRequestPending) else str(error)
+        self._document["error"] = {"type": type(error).__name__, "message": message}
 
     def interrupted(self) -> None:
         """Say so in the document."""
@@ -219,16 +228,23 @@ def _plain(value: Any) -> object:  # noqa: ANN401 - what json cannot write by it
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _how_to_answer(request: HumanRequest) -> str:
+def _how_to_answer(pending: HumanRequestPending) -> str:
+    request = pending.request
     lines = [f"A person's answer is needed: {request.title}"]
     if request.description:
         lines.append(request.description)
     for question in request.questions:
         lines.append(f"  {question.question}")
-        lines += [f"    - {option.label}" for option in question.options]
+        lines += [_option(option) for option in question.options]
     if request.questions:
         ways = " ".join(f"--answer {question.question + '=…'!r}" for question in request.questions)
     else:
-        ways = "--approve or --deny"
-    lines.append(f"Answer with {ways}, or with --ask at the terminal.")
+        ways = "--approve   (or --deny)"
+    lines.append(f"run {pending.run_id} goes on waiting. Answer it with")
+    lines.append(f"  duvo-async run --resume {pending.run_id} {ways}")
+    lines.append("or with --ask at the terminal.")
     return "\n".join(lines)
+
+
+def _option(option: QuestionOption) -> str:
+    return f"    - {option.label}" + (f": {option.description}" if option.description else "")

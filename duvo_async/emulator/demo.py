@@ -72,6 +72,7 @@ def _report_file(entry: SandboxEntry) -> _Reports:
     result = {"bytes": summary.bytes, "lines": summary.lines, "sha256": summary.sha256}
     yield CallTool("read_file", {"path": entry.path}, result)
     name = entry.path.removeprefix(f"{WORKSPACE}/")
-    report = f"{name}: {summary.bytes} bytes, {summary.lines} lines, SHA-256 {summary.sha256}"
+    count = f"{summary.lines} line{'' if summary.lines == 1 else 's'}"
+    report = f"{name}: {summary.bytes} bytes, {count}, SHA-256 {summary.sha256}"
     yield Say(report)
     return [report]

@@ -17,7 +17,7 @@ from duvo_async.models import (
     StopResult,
 )
 from duvo_async.uploading import Files, Uploader
-from duvo_async.waiting import OnHumanRequest, OnUpdate, Watcher, check_timeout
+from duvo_async.waiting import OnHumanRequest, OnUpdate, Watcher, check_wait
 
 
 class AsyncRuns:
@@ -154,7 +154,7 @@ class AsyncRuns:
             UploadSourceError: A file is missing or cannot be read.
             ValueError: An argument is empty, or two files would go to one path.
         """
-        check_timeout(timeout)
+        check_wait(timeout, on_human_request=on_human_request, on_update=on_update)
 
         def start(sandbox_id: str | None) -> Call[Run]:
             return _operations.start_run(
@@ -195,6 +195,8 @@ class AsyncRuns:
             changes or another human request comes up, and a last time when it has ended. Stepping
             through it raises `WaitTimeout` and `NotFoundError` as `wait` does.
         """
+        check_wait(timeout)
+        self._session.routes.run(run.id if isinstance(run, Run) else run)  # checks the id
         return AsyncItems(lambda: self._watcher.watch(run, timeout))
 
     def messages(
@@ -213,6 +215,7 @@ class AsyncRuns:
             An async iterable of the messages, oldest first, each once; its `pages()` gives them in
             batches.
         """
+        _operations.list_messages(self._session.routes, run_id, limit=page_size, offset=0)  # checks
         return AsyncItems(lambda: self._message_batches(run_id, follow=follow, page_size=page_size))
 
     async def messages_page(

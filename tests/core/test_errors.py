@@ -269,6 +269,7 @@ def test_a_status_error_keeps_its_facts(kind: type[APIStatusError]) -> None:
         "path": "/v1/runs",
         "idempotency_key": "key-1",
         "attempts": 3,
+        "may_have_been_done": STATUS_ERRORS[kind] >= 500,
         "status": STATUS_ERRORS[kind],
         "code": "some_code",
         "message": "Some words",

@@ -348,7 +348,7 @@ def test_a_page_is_counted_in_whole_numbers(name: str, value: object) -> None:
     ],
 )
 def test_a_response_says_one_thing_and_says_it_in_full(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"one of them, not both|must not be empty"):
+    with pytest.raises(ValueError, match=r"exactly one of them|must not be empty"):
         respond(**fields)
 
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -366,14 +367,16 @@ def _script(emulator: Emulator, body: str, *options: str) -> "subprocess.Popen[s
         "duvo.runs.wait(run, on_update=lambda _: print('ready', flush=True))",
         "[print('ready', flush=True) for _ in duvo.runs.watch(run)]",
         "duvo.runs.wait(run, on_update=lambda _: (print('ready', flush=True), time.sleep(60)))",
-        "(os.mkfifo(pipe := tempfile.mktemp()), print('ready', flush=True), "
-        "duvo.sandboxes.upload('sandbox', pipe))",
+        "os.mkfifo('pipe'); print('ready', flush=True); duvo.sandboxes.upload('sandbox', 'pipe')",
     ],
     ids=["in a wait", "in an iterator", "in a handler", "in reading a pipe that nobody writes"],
 )
-def test_ctrl_c_ends_a_call_which_cleans_up(call: str, emulator: Emulator) -> None:
+def test_ctrl_c_ends_a_call_which_cleans_up(
+    call: str, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     program = f"""
-        import asyncio, tempfile, time
+        import asyncio, time
         with Duvo() as duvo:
             run = duvo.runs.start(os.environ["AGENT"])
             try:

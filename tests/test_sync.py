@@ -352,7 +352,7 @@ def _script(emulator: Emulator, body: str, *options: str) -> "subprocess.Popen[s
         "AGENT": emulator.add_agent([Sleep(3600)]),
     }
     return subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-X", "dev", "-W", "error", *options, "-c", program],
+        [sys.executable, "-W", "error", *options, "-c", program],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,

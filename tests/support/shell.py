@@ -14,7 +14,8 @@ from attrs import define, field
 
 from duvo_async.emulator import Emulator
 
-COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "duvo_async.cli"]
+# Not in development mode: on a busy machine asyncio would remark on slow callbacks.
+COMMAND = [sys.executable, "-W", "error", "-m", "duvo_async.cli"]
 _PATIENCE = 30.0
 """Real seconds after which a command that says nothing is given up."""
 

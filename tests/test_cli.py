@@ -129,6 +129,14 @@ def test_an_answer_is_needed(options: tuple[str, ...], emulator: Emulator) -> No
     assert "the report" in done.stdout
 
 
+def test_a_local_run_cannot_be_gone_on_with() -> None:
+    done = shell("run", "--local")
+    assert done.returncode == 4
+    assert "--approve" in done.stderr
+    assert "--resume" not in done.stderr
+    assert "goes on" not in done.stderr
+
+
 def test_questions_are_shown_with_their_options(emulator: Emulator) -> None:
     questions = [Question("Which?", options=[Option("A"), Option("B")]), Question("Why?")]
     agent = emulator.add_agent([AskQuestions("First", questions)])

@@ -2,7 +2,6 @@
 
 import io
 import os
-import signal
 import sys
 from contextlib import ExitStack, suppress
 from threading import Event
@@ -11,7 +10,7 @@ import click
 
 from duvo_async import DuvoError, __version__
 from duvo_async.cli.answers import Answers
-from duvo_async.cli.job import FAILED, Job, Settings, exit_code, perform
+from duvo_async.cli.job import FAILED, INTERRUPTED, Job, Settings, exit_code, perform
 from duvo_async.cli.views import View, make_view
 
 
@@ -33,7 +32,7 @@ def invoke() -> int:
         error.show()
         return FAILED
     except (click.Abort, KeyboardInterrupt):
-        return 128 + signal.SIGINT
+        return INTERRUPTED
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,7 +90,7 @@ def run(  # noqa: PLR0913 - the command's options
         raise click.UsageError("files are for a run that starts: --resume takes none")
     if approve and deny:
         raise click.UsageError("give --approve or --deny, not both")
-    view = make_view(as_json=as_json)
+    view = make_view(as_json=as_json, local=local)
     approved = approve if approve or deny else None
     policy = Answers.parse(approved=approved, texts=answers, ask=ask, view=view)
     with ExitStack() as stack:
@@ -124,7 +123,7 @@ def _unread(job: Job) -> int:
     """Finish when nobody reads any more what is printed, as after `| head`."""
     # Else the interpreter would complain as it flushes at its end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if job.run is not None and not job.run.is_terminal:
+    if job.run is not None and not job.run.is_terminal and not job.settings.local:
         job.view.note(f"run {job.run.id} goes on")
     return FAILED
 

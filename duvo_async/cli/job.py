@@ -42,6 +42,11 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
 
+    @property
+    def local(self) -> bool:
+        """Whether the API is this process's own, which ends with the command."""
+        return self.base_url is not None
+
 
 @define
 class Job:
@@ -88,7 +93,7 @@ def perform(job: Job) -> int:
 
 def _interrupted(job: Job) -> int:
     run = job.run
-    if run is not None and not run.is_terminal:
+    if run is not None and not run.is_terminal and not job.settings.local:
         if job.view.wants_stopped(run):
             asyncio.run(_stop(job.settings, run.id))
             job.view.note(f"run {run.id} was stopped")

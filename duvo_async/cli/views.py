@@ -24,11 +24,12 @@ from duvo_async import (
 )
 
 
-def make_view(*, as_json: bool) -> "View":
-    """Choose how to print."""
+def make_view(*, as_json: bool, local: bool) -> "View":
+    """Choose how to print; `local` runs end with the command, and cannot be gone on with."""
     if as_json:
-        return JSONView()
-    return TerminalView() if sys.stdout and sys.stdout.isatty() else View()
+        return JSONView(local=local)
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return TerminalView(local=local) if terminal else View(local=local)
 
 
 def printable(text: str) -> str:
@@ -51,6 +52,9 @@ _DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 
 class View:
     """Plain lines, results to stdout and trouble to stderr."""
+
+    def __init__(self, *, local: bool) -> None:
+        self._local = local
 
     @contextmanager
     def uploading(self, _file: str) -> Generator[None, None, None]:
@@ -88,10 +92,11 @@ class View:
     def failed(self, error: Exception, run: Run | None) -> None:
         """Say what went wrong and what to do."""
         if isinstance(error, HumanRequestPending):
-            self._trouble(_how_to_answer(error))
+            self._trouble(_how_to_answer(error, local=self._local))
             return
         self._trouble(f"duvo-async: {error}")
-        if run is not None and not run.is_terminal and not isinstance(error, RunError):
+        going_on = run is not None and not run.is_terminal and not isinstance(error, RunError)
+        if run is not None and going_on and not self._local:
             self.note(f"run {run.id} goes on")
 
     def note(self, text: str) -> None:
@@ -125,7 +130,8 @@ class View:
 class TerminalView(View):
     """Colours, and a line at the bottom that says what is going on."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, local: bool) -> None:
+        super().__init__(local=local)
         self._console = Console(highlight=False)
         self._status = self._console.status("")
 
@@ -186,7 +192,8 @@ class TerminalView(View):
 class JSONView(View):
     """One document at the end, whatever the end is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, local: bool) -> None:
+        super().__init__(local=local)
         self._document: dict[str, Any] = {"run": None, "files": [], "messages": []}
 
     def uploaded(self, file: str, uploaded: UploadedFile) -> None:
@@ -208,7 +215,9 @@ class JSONView(View):
     def failed(self, error: Exception, run: Run | None) -> None:
         """Keep the error for the document."""
         super().failed(error, run)
-        message = _how_to_answer(error) if isinstance(error, HumanRequestPending) else str(error)
+        message = str(error)
+        if isinstance(error, HumanRequestPending):
+            message = _how_to_answer(error, local=self._local)
         self._document["error"] = {"type": type(error).__name__, "message": message}
 
     def interrupted(self) -> None:
@@ -228,7 +237,7 @@ def _plain(value: Any) -> object:  # noqa: ANN401 - what json cannot write by it
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _how_to_answer(pending: HumanRequestPending) -> str:
+def _how_to_answer(pending: HumanRequestPending, *, local: bool) -> str:
     request = pending.request
     lines = [f"A person's answer is needed: {request.title}"]
     if request.description:
@@ -240,8 +249,11 @@ def _how_to_answer(pending: HumanRequestPending) -> str:
         ways = " ".join(f"--answer {question.question + '=…'!r}" for question in request.questions)
     else:
         ways = "--approve   (or --deny)"
-    lines.append(f"run {pending.run_id} goes on waiting. Answer it with")
-    lines.append(f"  duvo-async run --resume {pending.run_id} {ways}")
+    if local:
+        lines += ["The run ends here, with its emulator. Start it again with", f"  {ways}"]
+    else:
+        lines.append(f"run {pending.run_id} goes on waiting. Answer it with")
+        lines.append(f"  duvo-async run --resume {pending.run_id} {ways}")
     lines.append("or with --ask at the terminal.")
     return "\n".join(lines)
 

@@ -22,8 +22,8 @@ _CLEAN_UP_SECONDS = 5.0
 class Bridge:
     """An event loop in a thread, started on first use, which any number of threads may use.
 
-    It ends when it is closed, when nothing refers to it any more, or with the interpreter. It does
-    not outlive a fork: in the child there is no such thread.
+    It ends when it is closed, when nothing refers to it any more, or with the interpreter. Once
+    started it does not outlive a fork: in the child there is no such thread.
 
     Args:
         close: What to await in the loop before it ends.
@@ -96,7 +96,9 @@ class _Loop:
     def started(self) -> asyncio.AbstractEventLoop:
         """Give the loop, started if need be."""
         if os.getpid() != self._process:
-            raise ClientClosedError("this client was made before a fork: make a new one here")
+            if self._thread is not None:
+                raise ClientClosedError("this client was used before a fork: make a new one here")
+            self._process = os.getpid()  # unused, it has nothing that a fork takes away
         with self._lock:
             if self._stopped:
                 raise ClientClosedError("this client is closed: make a new one")

@@ -8,8 +8,6 @@ from duvo_async.errors import APIConnectionError, APIError, APIStatusError, APIT
 from duvo_async.settings import MOST_SECONDS
 
 _RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-
-
 _MOST_DOUBLINGS = 64
 """More would not change a delay, and would in the end overflow a float."""
 

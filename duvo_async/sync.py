@@ -139,8 +139,8 @@ class Duvo(_Mirror[AsyncDuvo]):
             `DUVO_API_BASE_URL`, then `DUVO_BASE_URL`, then `https://api.duvo.ai`.
         api_version: `v1` or `v2`. None takes what the base URL ends in, else `v1`.
         team_id: The team that v2 paths name. None takes `DUVO_TEAM_ID`; v1 needs none.
-        timeout: Seconds for one attempt of one request; 30 by default. Uploads may take longer, as
-            long as they make progress.
+        timeout: Seconds for one attempt of one request; 30 by default. Uploads get more, by their
+            size up to 10 MB and by their progress beyond.
         connect_timeout: Seconds for making a connection; 10 by default.
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
 

@@ -56,7 +56,6 @@ class _Wait:
     @classmethod
     def begin(cls, run: str | Run, timeout: float | None) -> Self:
         """Start the clock."""
-        check_wait(timeout)
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         if isinstance(run, Run):
             return cls(run.id, timeout, deadline, run)

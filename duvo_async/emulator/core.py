@@ -4,17 +4,18 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from email.utils import formatdate
-from secrets import compare_digest, token_urlsafe
+from secrets import compare_digest
 from threading import RLock
-from uuid import uuid4
 
 from attrs import define, field
 
 from duvo_async.emulator.contents import ContentStore
 from duvo_async.emulator.demo import demo_agent
-from duvo_async.emulator.engine import Engine
+from duvo_async.emulator.engine import Engine, Start
 from duvo_async.emulator.exchange import ApiError, Request, RequestRecord, Response, json_response
+from duvo_async.emulator.ids import Ids
 from duvo_async.emulator.limits import IdempotencyKeys, RateLimit
+from duvo_async.emulator.list_operations import ListOperations
 from duvo_async.emulator.routing import Call, Route, dispatch
 from duvo_async.emulator.run_operations import RunOperations
 from duvo_async.emulator.sandbox_operations import SandboxOperations
@@ -28,7 +29,7 @@ _FORM_OVERHEAD = 64 * 1024
 
 
 def _api_key(given: str | None) -> str:
-    return f"dv_{token_urlsafe(24)}" if given is None else given
+    return given or ""  # a random one follows as soon as the seed is known
 
 
 @define(kw_only=True, eq=False)
@@ -45,6 +46,13 @@ class Core:
         sandbox_ttl: Seconds until a sandbox expires.
         upload_url_ttl: Seconds until an upload URL expires.
         max_direct_bytes: The largest file, in bytes, that a direct upload takes.
+        lists_runs: Whether runs can be listed; without it there is no such operation. It may be
+            set at any time.
+        keeps_requests: Whether `requests` is kept, at about a kilobyte for each. It may be set at
+            any time.
+        seed: All ids are drawn from it, the random API key and the signatures of upload URLs
+            included: the same requests at the same times are answered with the same bytes. None
+            draws them at random.
     """
 
     clock: Callable[[], float] = time.time
@@ -53,28 +61,37 @@ class Core:
     sandbox_ttl: float = 3600.0
     upload_url_ttl: float = 900.0
     max_direct_bytes: int = 10_000_000
+    lists_runs: bool = True
+    keeps_requests: bool = True
+    seed: int | None = None
     _lock: AbstractContextManager[bool] = field(factory=RLock, init=False, repr=False)
     _store: ContentStore = field(factory=ContentStore, init=False, repr=False)
     _outbox: Outbox = field(factory=Outbox, init=False, repr=False)
     _engine: Engine = field(init=False, repr=False)
     _storage: Storage = field(init=False, repr=False)
     _routes: tuple[Route, ...] = field(init=False, repr=False)
+    _list_routes: tuple[Route, ...] = field(init=False, repr=False)
     _rate_limit: RateLimit = field(init=False, repr=False)
     _idempotency: IdempotencyKeys = field(factory=IdempotencyKeys, init=False, repr=False)
     _requests: list[RequestRecord] = field(factory=list[RequestRecord], init=False, repr=False)
+    _answered: int = field(default=0, init=False, repr=False)
+    _ids: Ids = field(init=False, repr=False)
     _demo_agent_id: str = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Puts the parts together."""
-        sandboxes = Sandboxes(self._store, self.sandbox_ttl)
-        self._engine = Engine(self._outbox)
-        self._storage = Storage(sandboxes, self.upload_url_ttl)
+        self._ids = Ids(self.seed)
+        self.api_key = self.api_key or self._ids.api_key()
+        sandboxes = Sandboxes(self._store, self.sandbox_ttl, self._ids)
+        self._engine = Engine(self._outbox, self._ids)
+        self._storage = Storage(sandboxes, self.upload_url_ttl, self._ids.secret("storage"))
         self._rate_limit = RateLimit(self.requests_per_minute)
         self._routes = (
             Route("GET", "/v1/health", _health),
             *RunOperations(self._engine, sandboxes).routes(),
             *SandboxOperations(sandboxes, self._storage, self.max_direct_bytes).routes(),
         )
+        self._list_routes = ListOperations(self._engine.run_list).routes()
         self._demo_agent_id = self._engine.add_agent(demo_agent)
 
     @property
@@ -111,6 +128,19 @@ class Core:
         """
         with self._lock:
             return self._engine.add_agent(script)
+
+    def start_run(self, agent_id: str, message: str | None = None) -> str:
+        """Starts a run as a schedule does, with no request made, and gives its id.
+
+        Raises:
+            KeyError: There is no such agent.
+        """
+        with self._lock:
+            start = Start(agent_id, message, source="schedule")
+            run = self._engine.start(start, self._advance())
+            if run is None:
+                raise KeyError(agent_id)
+            return run.id
 
     def delete_run(self, run_id: str) -> None:
         """Makes the API forget a run: from now on it shows null in its place.
@@ -208,7 +238,8 @@ class Core:
             self._check_size(request)
             response = self._idempotency.recall(request)
             if response is None:
-                response = dispatch(self._routes, request, now)
+                listing = self._list_routes if self.lists_runs else ()
+                response = dispatch((*listing, *self._routes), request, now)
                 self._idempotency.remember(request, response)
         except ApiError as error:
             return error.response
@@ -220,18 +251,24 @@ class Core:
 
     def _complete(self, request: Request, response: Response, now: float) -> Response:
         """Adds the headers that every response has, and notes the request."""
-        record = RequestRecord(
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            status=response.status,
-            headers=request.headers,
-            idempotency_key=request.headers.get("idempotency-key"),
-            at=now,
-        )
-        self._requests.append(record)
-        common = {"date": formatdate(now, usegmt=True), "x-request-id": f"req_{uuid4().hex}"}
+        if self.keeps_requests:
+            self._requests.append(_record(request, response.status, now))
+        self._answered += 1
+        request_id = f"req_{self._ids.token('answer', self._answered)}"
+        common = {"date": formatdate(now, usegmt=True), "x-request-id": request_id}
         return response.with_headers(common)
+
+
+def _record(request: Request, status: int, now: float) -> RequestRecord:
+    return RequestRecord(
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        status=status,
+        headers=request.headers,
+        idempotency_key=request.headers.get("idempotency-key"),
+        at=now,
+    )
 
 
 _TOO_MANY = ApiError(429, "too many requests").response

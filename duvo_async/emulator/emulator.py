@@ -27,6 +27,13 @@ class Emulator(Core):
         sandbox_ttl: Seconds until a sandbox expires.
         upload_url_ttl: Seconds until an upload URL expires.
         max_direct_bytes: The largest file, in bytes, that a direct upload takes.
+        lists_runs: Whether runs can be listed; without it there is no such operation. It may be
+            set at any time.
+        keeps_requests: Whether `requests` is kept, at about a kilobyte for each. It may be set at
+            any time.
+        seed: All ids are drawn from it, the random API key and the signatures of upload URLs
+            included: the same requests at the same times are answered with the same bytes. None
+            draws them at random.
     """
 
     host: str = "127.0.0.1"

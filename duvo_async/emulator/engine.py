@@ -4,12 +4,13 @@ import heapq
 import itertools
 import logging
 from collections.abc import Iterator, Mapping
-from uuid import uuid4
 
 from attrs import define, field, frozen
 
 from duvo_async.emulator.answers import Answer
-from duvo_async.emulator.runs import RESUMABLE, TERMINAL, HumanRequest, Run
+from duvo_async.emulator.ids import Ids
+from duvo_async.emulator.run_list import RunList
+from duvo_async.emulator.runs import RESUMABLE, TERMINAL, Agent, HumanRequest, Run
 from duvo_async.emulator.sandboxes import WORKSPACE, BadPathError, Sandbox
 from duvo_async.emulator.script import (
     AskApproval,
@@ -17,7 +18,6 @@ from duvo_async.emulator.script import (
     CallTool,
     Finish,
     ListFiles,
-    Player,
     ReadFile,
     Say,
     Script,
@@ -37,9 +37,22 @@ _logger = logging.getLogger(__name__)
 
 
 @frozen
-class _Agent:
-    player: Player
-    build_id: str = field(factory=lambda: str(uuid4()))
+class Start:
+    """What a run is started with.
+
+    Attributes:
+        agent_id: The agent that is to run.
+        message: The first message; None for none.
+        sandbox: The run's files; None for none.
+        webhook_url: Where its events go; None for nowhere.
+        source: Who starts it.
+    """
+
+    agent_id: str
+    message: str | None = None
+    sandbox: Sandbox | None = None
+    webhook_url: str | None = None
+    source: str = "api"
 
 
 @define
@@ -48,38 +61,51 @@ class Engine:
 
     Attributes:
         outbox: Where the runs' events go.
+        ids: Where all ids come from.
+        run_list: The runs by the time of their creation.
     """
 
     outbox: Outbox
-    _agents: dict[str, _Agent] = field(factory=dict[str, _Agent])
+    ids: Ids
+    run_list: RunList = field(factory=RunList)
+    _agents: dict[str, Agent] = field(factory=dict[str, Agent])
     _runs: dict[str, Run | None] = field(factory=dict[str, Run | None])
     _queue: list[tuple[float, int, Run]] = field(factory=list[tuple[float, int, Run]])
     _count: Iterator[int] = field(factory=itertools.count)
+    _due_listeners: set[str] = field(factory=set[str])
 
     def add_agent(self, script: Script) -> str:
         """Adds an agent that plays a script in each of its runs, and gives its id."""
-        agent_id = str(uuid4())
-        self._agents[agent_id] = _Agent(player(script))
+        number = len(self._agents)
+        agent_id, build_id = self.ids.uuid("agent", number), self.ids.uuid("build", number)
+        self._agents[agent_id] = Agent(agent_id, build_id, f"Agent {number}", player(script))
         return agent_id
 
-    def start(
-        self,
-        agent_id: str,
-        message: str | None,
-        sandbox: Sandbox | None,
-        webhook_url: str | None,
-        now: float,
-    ) -> Run | None:
+    def start(self, start: Start, now: float) -> Run | None:
         """Starts a run, which is `pending` until the next `advance`; None for an unknown agent."""
-        agent = self._agents.get(agent_id)
+        agent = self._agents.get(start.agent_id)
         if agent is None:
             return None
-        run_id = str(uuid4())
-        play = agent.player(StartedRun(run_id, message, None if sandbox is None else sandbox.id))
-        run = Run(run_id, agent_id, agent.build_id, sandbox, webhook_url, now, now, play)
-        if message is not None:
-            run.add_text("user", message, now)
+        number = len(self._runs) + 1
+        run_id = self.ids.uuid("run", number)
+        sandbox_id = None if start.sandbox is None else start.sandbox.id
+        run = Run(
+            id=run_id,
+            number=number,
+            agent=agent,
+            title=start.message[:80] if start.message else f"Run {number}",
+            source=start.source,
+            sandbox=start.sandbox,
+            webhook_url=start.webhook_url,
+            created_at=now,
+            updated_at=now,
+            play=agent.player(StartedRun(run_id, start.message, sandbox_id)),
+            ids=self.ids,
+        )
+        if start.message is not None:
+            run.add_prompt(start.message, now)
         self._runs[run_id] = run
+        self.run_list.add(run)
         self._wake(run, now)
         return run
 
@@ -100,7 +126,8 @@ class Engine:
         run = self._runs[run_id]
         if run is None:
             raise KeyError(run_id)
-        run.turn = None
+        self._rest(run)
+        self.run_list.remove(run)
         self._runs[run_id] = None
 
     def advance(self, now: float) -> None:
@@ -121,7 +148,7 @@ class Engine:
 
     def has_due_listener(self) -> bool:
         """Whether a step is due of a run whose events go to a webhook."""
-        return any(run.webhook_url and run.turn == turn for _, turn, run in self._queue)
+        return bool(self._due_listeners)
 
     def respond(self, run: Run, request: HumanRequest, answer: Answer, now: float) -> None:
         """Answers the request that a run waits for."""
@@ -131,7 +158,7 @@ class Engine:
 
     def post_message(self, run: Run, text: str, now: float) -> dict[str, object]:
         """Adds a person's message, resumes the run if it can be, and gives the message."""
-        message = run.add_text("user", text, now)
+        message = run.add_prompt(text, now)
         if run.status in RESUMABLE:
             run.unacknowledged = text
             self._resume(run, text if run.pending is None else None, now)
@@ -141,7 +168,7 @@ class Engine:
         """Stops a run; False when it had ended already."""
         if run.status in TERMINAL:
             return False
-        run.turn = None
+        self._rest(run)
         run.take_status("stopped", now)
         return True
 
@@ -153,10 +180,16 @@ class Engine:
     def _wake(self, run: Run, at: float) -> None:
         run.turn = next(self._count)
         heapq.heappush(self._queue, (at, run.turn, run))
+        if run.webhook_url is not None:
+            self._due_listeners.add(run.id)
+
+    def _rest(self, run: Run) -> None:
+        run.turn = None
+        self._due_listeners.discard(run.id)
 
     def _play(self, run: Run, at: float) -> None:
         """Plays steps until one takes time, waits for a person or ends the run."""
-        run.turn = None
+        self._rest(run)
         goes_on = True
         while goes_on:
             try:
@@ -197,12 +230,12 @@ class Engine:
 
     def _exhaust(self, run: Run, at: float) -> None:
         if run.unacknowledged is not None:
-            run.add_text("assistant", f"Noted: {run.unacknowledged}", at)
+            run.add_text(f"Noted: {run.unacknowledged}", at)
             run.unacknowledged = None
         self._finish(run, "completed", at)
 
     def _fail(self, run: Run, error: Exception, at: float) -> None:
-        run.add_text("assistant", f"The run failed: {error}", at)
+        run.add_text(f"The run failed: {error}", at)
         self._finish(run, "failed", at)
 
     def _send(self, run: Run, body: Mapping[str, object], at: float) -> None:
@@ -215,7 +248,7 @@ def _perform_instantly(run: Run, step: Step, at: float) -> object:
     files = run.sandbox or Sandbox(WORKSPACE, at)
     match step:
         case Say():
-            run.add_text("assistant", step.text, at)
+            run.add_text(step.text, at)
         case CallTool():
             run.add_tool_call(step, at)
         case ReadFile():

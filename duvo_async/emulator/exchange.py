@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 _CODES = {
     400: "invalid_request",
@@ -59,7 +60,7 @@ class Response:
 
     def with_headers(self, headers: Mapping[str, str]) -> "Response":
         """The same response with more headers; the new ones win."""
-        return evolve(self, headers={**self.headers, **headers})
+        return Response(self.status, {**self.headers, **headers}, self.body)
 
     def json(self) -> dict[str, Any]:
         """The body, decoded from JSON."""
@@ -108,6 +109,7 @@ def json_response(status: int, data: object) -> Response:
     return Response(status, {"content-type": "application/json"}, json.dumps(data).encode())
 
 
+@lru_cache(1 << 16)  # lists show the same times over and over
 def timestamp(at: float) -> str:
     """Unix seconds as the API writes them: ISO 8601 in UTC, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -1,6 +1,7 @@
 """Finds the operation that a request is for."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TypeAlias
 from urllib.parse import unquote
 
@@ -46,13 +47,17 @@ class Route:
     operation: Operation
     query: frozenset[str] = field(default=frozenset[str]())
 
-    def match(self, path: str) -> dict[str, str] | None:
-        """The parameters in a path; None when it is another path."""
-        wanted, given = self.template.split("/"), path.split("/")
-        if len(wanted) != len(given):
+    @cached_property
+    def segments(self) -> list[str]:
+        """The segments of the template."""
+        return self.template.split("/")
+
+    def match(self, path: Sequence[str]) -> dict[str, str] | None:
+        """The parameters in the decoded segments of a path; None when it is another path."""
+        if len(self.segments) != len(path):
             return None
         params: dict[str, str] = {}
-        for name, segment in zip(wanted, map(unquote, given), strict=True):
+        for name, segment in zip(self.segments, path, strict=True):
             if name.startswith("{") and segment:
                 params[name.strip("{}")] = segment
             elif name != segment:
@@ -67,9 +72,8 @@ def dispatch(routes: Sequence[Route], request: Request, now: float) -> Response:
         ApiError: 404 for an unknown path, 405 for another method, 400 for a path or query that
             can't be read, and what the operation raises.
     """
-    matches = [
-        (route, params) for route in routes if (params := route.match(request.path)) is not None
-    ]
+    path = [unquote(segment) for segment in request.path.split("/")]
+    matches = [(route, params) for route in routes if (params := route.match(path)) is not None]
     if not matches:
         raise ApiError(404, f"there is nothing at {request.path}")
     for route, params in matches:

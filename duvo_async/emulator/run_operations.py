@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from duvo_async.emulator.answers import read_answer
-from duvo_async.emulator.engine import Engine
+from duvo_async.emulator.engine import Engine, Start
 from duvo_async.emulator.exchange import ApiError, Response, json_response
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.runs import HumanRequest, Run
@@ -60,13 +60,9 @@ class RunOperations:
         """Starts a run, which is `pending` until the next request."""
         body = read_object(call.request, _START)
         sandbox = self._find_sandbox(body.get("sandbox_id"), call.now)
-        run = self.engine.start(
-            body["agent_id"].lower(),
-            body.get("message"),
-            sandbox,
-            body.get("webhook_url"),
-            call.now,
-        )
+        agent_id = body["agent_id"].lower()
+        start = Start(agent_id, body.get("message"), sandbox, body.get("webhook_url"))
+        run = self.engine.start(start, call.now)
         if run is None:
             raise ApiError(404, "there is no such agent")
         return json_response(201, {"run": run.as_shown()})

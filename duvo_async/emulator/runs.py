@@ -2,16 +2,33 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from duvo_async.emulator.exchange import optional_timestamp, timestamp
+from duvo_async.emulator.ids import Ids
 from duvo_async.emulator.sandboxes import Sandbox
-from duvo_async.emulator.script import AskApproval, AskQuestions, CallTool, Play, Question
+from duvo_async.emulator.script import AskApproval, AskQuestions, CallTool, Play, Player, Question
 
 TERMINAL = frozenset({"completed", "failed", "interrupted", "stopped", "canceled"})
 RESUMABLE = frozenset({"waiting", "completed", "interrupted"})
+
+
+@frozen
+class Agent:
+    """An agent.
+
+    Attributes:
+        id: The agent's id.
+        build_id: The id of its only build.
+        name: What the API calls it.
+        player: What it does in each run.
+    """
+
+    id: str
+    build_id: str
+    name: str
+    player: Player
 
 
 @define
@@ -19,20 +36,20 @@ class HumanRequest:
     """A run's request to a person.
 
     Attributes:
+        id: The request's id.
         run_id: The run that asks.
         ask: What it asks.
         created_at: When it asked, in Unix seconds.
         response: The answer as text; None while there is none.
         responded_at: When it was answered, in Unix seconds; None while it is not.
-        id: The request's id.
     """
 
+    id: str
     run_id: str
     ask: AskApproval | AskQuestions
     created_at: float
     response: str | None = None
     responded_at: float | None = None
-    id: str = field(factory=lambda: str(uuid4()))
 
     def as_pending(self) -> dict[str, object]:
         """How it is shown with a waiting run."""
@@ -94,16 +111,20 @@ class Run:
 
     Attributes:
         id: The run's id.
-        agent_id: The agent that runs.
-        build_id: The agent's build.
+        number: Its place among all runs that ever were, from 1.
+        agent: The agent that runs.
+        title: What lists call it.
+        source: Who started it.
         sandbox: Its files; None when it was started without. It outlives the sandbox's expiry.
         webhook_url: Where its events go; None for nowhere.
         created_at: When it was started by the caller.
         updated_at: When it last changed.
         play: Its script, being played.
+        ids: Where the ids of its messages and requests come from.
         status: Its status.
         started_at: When it began to execute; None before.
         completed_at: When it ended; None while it has not.
+        prompt_count: How many messages people sent it.
         messages: Its messages as the API shows them, oldest first.
         requests: All its requests to a person, by id.
         pending: The request that it waits for; None for none.
@@ -113,16 +134,20 @@ class Run:
     """
 
     id: str
-    agent_id: str
-    build_id: str
+    number: int
+    agent: Agent
+    title: str
+    source: str
     sandbox: Sandbox | None
     webhook_url: str | None
     created_at: float
     updated_at: float
     play: Play
+    ids: Ids
     status: str = "pending"
     started_at: float | None = None
     completed_at: float | None = None
+    prompt_count: int = 0
     messages: list[dict[str, Any]] = field(factory=list[dict[str, Any]])
     requests: dict[str, HumanRequest] = field(factory=dict[str, HumanRequest])
     pending: HumanRequest | None = None
@@ -140,17 +165,23 @@ class Run:
     def ask(self, ask: AskApproval | AskQuestions, at: float) -> HumanRequest:
         """Begins to wait for a person."""
         self.take_status("waiting", at)
-        self.pending = HumanRequest(self.id, ask, at)
-        self.requests[self.pending.id] = self.pending
+        request_id = self.ids.uuid("request", self.number, len(self.requests))
+        self.pending = HumanRequest(request_id, self.id, ask, at)
+        self.requests[request_id] = self.pending
         return self.pending
 
-    def add_text(self, role: str, text: str, at: float) -> dict[str, Any]:
-        """Adds a text message and gives it as the API shows it."""
-        return self._add_message("text", role, at, text_content=text)
+    def add_prompt(self, text: str, at: float) -> dict[str, Any]:
+        """Adds a person's message and gives it as the API shows it."""
+        self.prompt_count += 1
+        return self._add_message("text", "user", at, text_content=text)
+
+    def add_text(self, text: str, at: float) -> None:
+        """Adds a message of the agent."""
+        self._add_message("text", "assistant", at, text_content=text)
 
     def add_tool_call(self, call: CallTool, at: float) -> None:
         """Adds the messages of a tool call and of its result."""
-        call_id = f"call_{uuid4().hex}"
+        call_id = f"call_{self._token('call')}"
         tool_call = {"id": call_id, "name": call.name, "arguments": dict(call.arguments)}
         self._add_message("tool_call", "assistant", at, tool_call=tool_call)
         outcome = {"result": call.result} if call.error is None else {"error": call.error}
@@ -158,23 +189,48 @@ class Run:
         self._add_message("tool_result", "tool", at, tool_result=tool_result)
 
     def _add_message(self, kind: str, role: str, at: float, **content: object) -> dict[str, Any]:
-        message = {"id": f"msg_{uuid4().hex}", "type": kind, "role": role}
+        message = {"id": f"msg_{self._token('message')}", "type": kind, "role": role}
         self.messages.append({**message, "timestamp": timestamp(at), **content})
         self.updated_at = at
         return self.messages[-1]
 
+    def _token(self, kind: str) -> str:
+        """An id's part that tells the next message, or what comes with it, from all others."""
+        return self.ids.token(kind, self.number, len(self.messages))
+
     def as_shown(self) -> Mapping[str, object]:
-        """How the API shows the run."""
+        """How the API shows the run by itself."""
+        return {
+            **self._outline(),
+            "sandbox_id": None if self.sandbox is None else self.sandbox.id,
+            "human_in_the_loop_enabled": True,
+        }
+
+    def as_listed(self) -> Mapping[str, object]:
+        """How the API shows the run in a list."""
+        return {
+            **self._outline(),
+            "title": self.title,
+            "run_number": self.number,
+            "agent_name": self.agent.name,
+            "user_id": None,
+            "case_queue_item_id": None,
+            "case_queue_id": None,
+            "case_queue_name": None,
+            "case_title": None,
+            "postponed_to": None,
+            "submitted_prompt_count": self.prompt_count,
+        }
+
+    def _outline(self) -> Mapping[str, object]:
         return {
             "id": self.id,
-            "agent_id": self.agent_id,
-            "build_id": self.build_id,
+            "agent_id": self.agent.id,
+            "build_id": self.agent.build_id,
             "status": self.status,
-            "source": "api",
-            "sandbox_id": None if self.sandbox is None else self.sandbox.id,
+            "source": self.source,
             "started_at": optional_timestamp(self.started_at),
             "completed_at": optional_timestamp(self.completed_at),
             "created_at": timestamp(self.created_at),
             "updated_at": timestamp(self.updated_at),
-            "human_in_the_loop_enabled": True,
         }

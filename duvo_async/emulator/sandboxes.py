@@ -1,12 +1,12 @@
 """Sandboxes: the folders that runs read their files from."""
 
 import posixpath
-from secrets import token_hex
 from typing import BinaryIO, Literal
 
 from attrs import define, field, frozen
 
 from duvo_async.emulator.contents import Content, ContentStore
+from duvo_async.emulator.ids import Ids
 
 WORKSPACE = "/workspace"
 
@@ -154,15 +154,18 @@ class Sandboxes:
     Attributes:
         store: Where their bytes are.
         ttl: Seconds from a sandbox's creation to its expiry.
+        ids: Where their ids come from.
     """
 
     store: ContentStore
     ttl: float
+    ids: Ids
     _by_id: dict[str, Sandbox] = field(factory=dict[str, Sandbox])
 
     def create(self, now: float) -> Sandbox:
         """Makes an empty sandbox."""
-        sandbox = Sandbox(f"sbx_{token_hex(12)}", now + self.ttl)
+        sandbox_id = f"sbx_{self.ids.token('sandbox', len(self._by_id))[:24]}"
+        sandbox = Sandbox(sandbox_id, now + self.ttl)
         self._by_id[sandbox.id] = sandbox
         return sandbox
 

@@ -2,7 +2,6 @@
 
 import hmac
 from html import escape
-from secrets import token_bytes
 from typing import Self
 from urllib.parse import parse_qs, quote, unquote
 
@@ -73,11 +72,12 @@ class Storage:
     Attributes:
         sandboxes: Where the files go.
         ttl: Seconds for which a URL is good.
+        secret: What the URLs are signed with.
     """
 
     sandboxes: Sandboxes
     ttl: float
-    _secret: bytes = field(factory=lambda: token_bytes(32), repr=False)
+    secret: bytes = field(repr=False)
 
     def owns(self, path: str) -> bool:
         """Whether a path is the storage's, not the API's."""
@@ -114,7 +114,7 @@ class Storage:
 
     def _sign(self, path: str, query: str) -> str:
         message = f"{path}?{query}".encode(errors="surrogateescape")
-        return hmac.new(self._secret, message, "sha256").hexdigest()
+        return hmac.new(self.secret, message, "sha256").hexdigest()
 
     def _verify(self, request: Request, now: float) -> None:
         query, _, signature = request.query.partition(_SIGNATURE)

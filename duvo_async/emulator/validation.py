@@ -1,8 +1,10 @@
 """Checks of what a request carries: its body's fields and its query."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from typing import Any, NoReturn, TypeAlias, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +19,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _URI = re.compile(
     r"[a-z][a-z0-9+.-]*:([a-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9a-f]{2})+", re.IGNORECASE
 )
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @frozen
@@ -169,3 +172,46 @@ def read_integer(
     if number < minimum or (maximum is not None and number > maximum):
         raise ApiError(400, f"query.{name} must be {bound}")
     return number
+
+
+def read_choice(query: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
+    """Reads a parameter that has one of some values; None when it is absent.
+
+    Raises:
+        ApiError: 400 when it has another value.
+    """
+    value = query.get(name)
+    if value is not None and value not in choices:
+        raise ApiError(400, f"query.{name} must be one of: {', '.join(choices)}")
+    return value
+
+
+def read_uuid(query: Mapping[str, str], name: str) -> str | None:
+    """Reads a parameter that is a UUID, in lower case; None when it is absent.
+
+    Raises:
+        ApiError: 400 when it is none.
+    """
+    value = query.get(name)
+    if value is None:
+        return None
+    if complaint := uuid(value):
+        raise ApiError(400, f"query.{name} must be {complaint}")
+    return value.lower()
+
+
+def read_moment(query: Mapping[str, str], name: str) -> float:
+    """Reads a parameter that is a date and time, in Unix seconds; minus infinity when absent.
+
+    Raises:
+        ApiError: 400 when it is none, or without an offset from UTC.
+    """
+    value = query.get(name)
+    if value is None:
+        return -math.inf
+    try:
+        if _MOMENT.fullmatch(value):
+            return datetime.fromisoformat(value).timestamp()
+    except ValueError:
+        pass  # such as the 30th of February
+    raise ApiError(400, f"query.{name} must be an ISO 8601 date and time with its offset")

@@ -1,6 +1,8 @@
 """Webhooks on their way out: what is due when, and what became of it."""
 
-from collections.abc import Mapping
+import heapq
+import itertools
+from collections.abc import Iterator, Mapping
 
 from attrs import define, evolve, field, frozen
 
@@ -53,21 +55,23 @@ class Outbox:
     """
 
     deliveries: list[Delivery] = field(factory=list[Delivery])
-    _waiting: list[Webhook] = field(factory=list[Webhook])
+    _waiting: list[tuple[float, int, Webhook]] = field(factory=list[tuple[float, int, Webhook]])
+    _count: Iterator[int] = field(factory=itertools.count)
 
     def add(self, webhook: Webhook) -> None:
         """Takes in an attempt."""
-        self._waiting.append(webhook)
+        heapq.heappush(self._waiting, (webhook.due, next(self._count), webhook))
 
     def take(self, now: float) -> list[Webhook]:
         """Takes out what is due, oldest first."""
-        due = [webhook for webhook in self._waiting if webhook.due <= now]
-        self._waiting = [webhook for webhook in self._waiting if webhook.due > now]
-        return sorted(due, key=lambda webhook: webhook.due)
+        due: list[Webhook] = []
+        while self._waiting and self._waiting[0][0] <= now:
+            due.append(heapq.heappop(self._waiting)[2])
+        return due
 
     def next_due(self) -> float | None:
         """When the next attempt is due, in Unix seconds; None when there is none."""
-        return min((webhook.due for webhook in self._waiting), default=None)
+        return self._waiting[0][0] if self._waiting else None
 
     def record(self, webhook: Webhook, status: int | None, now: float) -> None:
         """Notes how an attempt ended; no answer and a 5xx lead to another attempt."""

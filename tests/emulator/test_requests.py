@@ -201,3 +201,13 @@ def test_every_answered_request_is_recorded(api: Api) -> None:
     assert (refused.status, refused.at, refused.idempotency_key) == (400, api.clock.now, "once")
     assert refused.headers["host"] == "emulator.test"
     assert (unauthorized.status, unauthorized.idempotency_key) == (401, None)
+
+
+def test_requests_need_not_be_recorded(make_api: Callable[..., Api]) -> None:
+    api = make_api(keeps_requests=False)
+    one, two = api.get("/v1/health"), api.get("/v1/health")
+    assert one.headers["x-request-id"] != two.headers["x-request-id"]
+    assert not api.emulator.requests
+    api.emulator.keeps_requests = True
+    api.get("/v1/runs")
+    assert [each.path for each in api.emulator.requests] == ["/v1/runs"]

@@ -1,6 +1,7 @@
 """The API's operations: what each sends, and what its answer means. Nothing here awaits."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from attrs import evolve
@@ -24,6 +25,7 @@ from duvo_async.models import (
     Message,
     MessagesPage,
     Run,
+    RunSummary,
     Sandbox,
     SandboxFile,
     StopResult,
@@ -91,6 +93,21 @@ def _gone(request: Request, response: Response) -> NotFoundError:
         path=request.path,
         request_id=request_id(response),
     )
+
+
+def list_runs(
+    routes: Routes, *, since: datetime, offset: int, limit: int
+) -> Call[tuple[RunSummary, ...]]:
+    """Read a page of the list of runs, in the order of their creation."""
+    query = (
+        ("limit", str(limit)),
+        ("offset", str(offset)),
+        ("sort_by", "created_at"),
+        ("sort_order", "asc"),
+        ("since", since.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"),
+    )
+    request = Request(method="GET", path=routes.runs(), query=query)
+    return Call(request, lambda response: member(response.body, "data", tuple[RunSummary, ...]))
 
 
 def list_messages(routes: Routes, run_id: str, *, limit: int, offset: int) -> Call[MessagesPage]:

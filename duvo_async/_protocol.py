@@ -216,6 +216,12 @@ def server_time(headers: Mapping[str, str]) -> datetime:
     return _http_date(headers.get("date", "")) or datetime.now(UTC)
 
 
+def unix_time(headers: Mapping[str, str]) -> float | None:
+    """Tell the server's time in Unix seconds. None when it did not say."""
+    moment = _http_date(headers.get("date", ""))
+    return moment.timestamp() if moment else None
+
+
 @lru_cache(maxsize=16)
 def _http_date(text: str) -> datetime | None:
     try:

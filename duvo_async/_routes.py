@@ -27,7 +27,7 @@ class Routes:
         return f"/{self.version}/health"
 
     def runs(self) -> str:
-        """Start runs."""
+        """Start and list runs."""
         return f"{self._team()}/runs"
 
     def run(self, run_id: str) -> str:

@@ -1,11 +1,27 @@
-"""When to look at a waiting run again. No I/O."""
+"""Which waiting run, or which page of the list of runs, to read next and when. No I/O.
 
-from collections.abc import Callable
+A run that was read with others of its page is known for a hundredth of a request, so that waiting
+runs are swept page by page. A run is read singly when no other waiting run is on its page, when the
+list does not show it, when the API has no list, and when it waits for a person.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from itertools import count
+from math import inf, sqrt
+
+from attrs import define, field
+
+from duvo_async._pacing import WINDOW_SECONDS
+from duvo_async._sweep import Entry, Page, Sweep, worth
+from duvo_async.models import Run, RunStatus, RunSummary
 
 _SHARE_OF_AGE = 0.02
 _SHORTEST = 1.0
 _LONGEST = 10.0
 _JITTER = 0.1
+_LEAST_SHARE = 0.03
+_MOST_SHARE = 0.25
 
 
 def poll_interval(age: float, random: Callable[[], float]) -> float:
@@ -24,3 +40,219 @@ def poll_interval(age: float, random: Callable[[], float]) -> float:
     """
     interval = min(max(age * _SHARE_OF_AGE, _SHORTEST), _LONGEST)
     return interval * (1 + _JITTER * (2 * random() - 1))
+
+
+@define(eq=False)
+class Schedule:
+    """The waiting runs, and when each was seen. Times are in seconds, on a clock of the caller's.
+
+    Attributes:
+        random: Gives numbers from 0 to 1.
+        entries: The waiting runs by their ids.
+    """
+
+    random: Callable[[], float]
+    entries: dict[str, Entry] = field(factory=dict[str, Entry])
+    _sweep: Sweep = field(factory=Sweep)
+    _lone: dict[str, Entry] = field(factory=dict[str, Entry])
+    _singles: list[tuple[float, int, Entry]] = field(factory=list[tuple[float, int, Entry]])
+    _number: "count[int]" = field(factory=count)
+    _list_from: float = -inf
+    _without_list: bool = False
+
+    def add(self, entry: Entry, now: float) -> None:
+        """Take in a waiting run.
+
+        Args:
+            entry: The run; when it was `seen_at` says how soon it is read.
+            now: The time.
+        """
+        self.entries[entry.run_id] = entry
+        if entry.run is None or entry.run.status == RunStatus.WAITING:
+            self._read_later(entry, now)
+        elif self._lists(now):
+            self._sweep.add(entry)
+            self._settle(now)
+        else:
+            self._read_later(entry, now)
+
+    def remove(self, entry: Entry, now: float) -> None:
+        """Let a run go that nobody waits for any more."""
+        del self.entries[entry.run_id]
+        self._lone.pop(entry.run_id, None)
+        entry.due = inf
+        if (last := self._sweep.remove(entry)) is not None:
+            self._leave_alone(last, now)
+        if not self.entries:
+            self._singles.clear()
+            self._sweep = Sweep()
+
+    def next(self, now: float) -> Entry | Page | float:
+        """Choose what to read.
+
+        Returns:
+            A run to be read singly, a page of the list, or the seconds in which there is nothing
+            to read.
+        """
+        self._resume_lists(now)
+        page, value, page_due = self._sweep.best(now) if self._lists(now) else (None, 0.0, inf)
+        while self._singles and self._singles[0][0] != self._singles[0][2].due:
+            heappop(self._singles)  # it has ended, or was seen meanwhile
+        due = self._singles[0][0] if self._singles else inf
+        if due <= now:
+            entry = self._singles[0][2]
+            if page is None or worth(now, entry.created, entry.seen_at) >= value:
+                return entry
+        if page is not None:
+            return page
+        return max(min(due, page_due, self._list_from if self._list_from > now else inf) - now, 0.0)
+
+    def hurries(self, look: Entry | Page, now: float, limit: int) -> bool:
+        """Tell whether to read without spreading the reads over the window.
+
+        That is so for what was never seen, and for a run which was left alone for longer than it
+        takes to read all of the others: then a window too small for all is spent as it opens.
+
+        Args:
+            look: What is to be read.
+            now: The time.
+            limit: Requests a window.
+        """
+        if isinstance(look, Page):
+            return self._sweep.unseen
+        seen_at = look.seen_at
+        return now - seen_at >= len(self._singles) * WINDOW_SECONDS / limit
+
+    def share(self, limit: int, to_start: float) -> float:
+        """Choose the part of each window that is kept for reading while starts wait.
+
+        A request kept for reading delays one start by a window, in each window until the last;
+        reads shorten what runs wait to be seen. With n runs on a page that end at a rate h each,
+        R reads a second leave a delay of (sum of sqrt(n h))² / 2R, and the sum of both is least at
+        R = (sum of sqrt(n h)) / sqrt(2 * window * windows to come).
+
+        Args:
+            limit: Requests a window.
+            to_start: How many starts are still to come.
+
+        Returns:
+            The part, from 3 to 25 %. 0 where runs are read singly: a start that waits costs as much
+            as what the read could find.
+        """
+        if self._without_list:
+            return 0.0
+        windows = max(to_start / limit, 0.5)
+        reads = self._sweep.weight() * sqrt(WINDOW_SECONDS / (2 * windows))
+        return min(max(reads / limit, _LEAST_SHARE), _MOST_SHARE)
+
+    def began(self, look: Entry | Page) -> None:
+        """Remember that something is being read."""
+        if isinstance(look, Page):
+            self._sweep.began(look)
+        else:
+            look.due = inf
+
+    def saw_run(self, entry: Entry, run: Run, created: float, now: float) -> None:
+        """Take note of a run that was read singly.
+
+        Args:
+            entry: The run, as it waited.
+            run: The run, as it is.
+            created: When it was made.
+            now: The time.
+        """
+        unknown = entry.run is None
+        entry.run, entry.created, entry.seen_at, entry.failures = run, created, now, 0
+        if self.entries.get(entry.run_id) is not entry:
+            return
+        if unknown and run.status != RunStatus.WAITING and self._lists(now):
+            self._sweep.add(entry)
+            self._settle(now)
+        elif entry.page is None or run.status == RunStatus.WAITING:
+            self._read_later(entry, now)
+
+    def saw_page(self, page: Page, rows: Sequence[RunSummary], now: float) -> None:
+        """Take note of a page of the list."""
+        if self._without_list:
+            page.reading = False
+            return
+        lost = self._sweep.read(page, rows, self.entries, now)
+        for row in rows:
+            if (entry := self.entries.get(row.id)) is not None:
+                self._lone.pop(row.id, None)
+                self._seen_in_row(entry, row, now)
+        for entry in lost:
+            self.read_singly(entry, now)
+        if (last := self._sweep.last_on(page)) is not None:
+            self._leave_alone(last, now)
+        self._settle(now)
+
+    def _seen_in_row(self, entry: Entry, row: RunSummary, now: float) -> None:
+        if row.status != RunStatus.WAITING:
+            entry.due = inf
+        elif entry.run is None or entry.run.status != row.status:
+            self.read_singly(entry, now)  # the request that it waits for is in no list
+        elif entry.due == inf:
+            self._read_later(entry, now)
+
+    def read_singly(self, entry: Entry, due: float) -> None:
+        """Have a run read by itself."""
+        entry.due = due
+        heappush(self._singles, (due, next(self._number), entry))
+
+    def page_failed(self, page: Page, until: float) -> None:
+        """Leave the list alone for a while; waiting runs stay on their pages."""
+        page.reading = False
+        self._list_from = until
+
+    def suspend_list(self, until: float, now: float) -> None:
+        """Read all runs singly, until the list is tried again; infinity for never."""
+        self._list_from = until
+        self._without_list = True
+        self._sweep = Sweep()
+        self._lone.clear()
+        for entry in self.entries.values():
+            entry.page = None
+            if entry.run is not None and entry.due == inf:
+                self._read_later(entry, now)
+
+    def _lists(self, now: float) -> bool:
+        return not self._without_list and now >= self._list_from
+
+    def _resume_lists(self, now: float) -> None:
+        if self._without_list and now >= self._list_from:
+            self._without_list = False
+            self._sweep_all(self.entries.values())
+
+    def _read_later(self, entry: Entry, now: float) -> None:
+        """Have a run read by itself when it has been left alone for long enough."""
+        seen_at = entry.seen_at
+        if seen_at == -inf:
+            self.read_singly(entry, now)
+        else:
+            self.read_singly(entry, seen_at + poll_interval(seen_at - entry.created, self.random))
+
+    def _leave_alone(self, entry: Entry, now: float) -> None:
+        """Read the only waiting run of its page singly."""
+        if entry.page is not None and not entry.page.full:
+            self._lone[entry.run_id] = entry  # the next may well be on the same page
+        self._sweep.remove(entry)
+        self._read_later(entry, now)
+
+    def _settle(self, now: float) -> None:
+        """Sweep for runs when there are two of them, and read the only one singly."""
+        unplaced = self._sweep.unplaced
+        if unplaced and (self._lone or self._sweep.open):
+            self._sweep_all(tuple(self._lone.values()))
+            self._lone.clear()
+        elif len(unplaced) == 1:
+            (entry,) = unplaced.values()
+            self._sweep.remove(entry)
+            self._lone[entry.run_id] = entry
+            self._read_later(entry, now)
+
+    def _sweep_all(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if entry.run is not None and entry.run.status != RunStatus.WAITING:
+                entry.due = inf
+                self._sweep.add(entry)

@@ -5,7 +5,7 @@ import logging
 import platform
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from time import perf_counter
+from time import monotonic, perf_counter, time
 from typing import TypeVar
 from uuid import uuid4
 
@@ -13,11 +13,12 @@ from attrs import evolve
 
 from duvo_async import _protocol
 from duvo_async._converter import DecodeProblem
-from duvo_async._pacing import Budget
+from duvo_async._pacing import Lane
 from duvo_async._protocol import Call, Request, Response, Window
 from duvo_async._retry import Retrying, RetryPolicy
 from duvo_async._routes import Routes
 from duvo_async._transport import Transport, TransportError
+from duvo_async._turns import Limits, Turns
 from duvo_async._version import __version__
 from duvo_async.auth import Auth
 from duvo_async.errors import (
@@ -32,6 +33,9 @@ from duvo_async.settings import Secret, Settings
 
 _T = TypeVar("_T")
 _logger = logging.getLogger("duvo_async")
+_PAUSE = 1.0
+"""Seconds to pause after a 429 that does not say for how long, and the most that is added to a
+pause, so that processes which were told the same do not come back at once."""
 _USER_AGENT = f"duvo-async/{__version__} python/{platform.python_version()}"
 
 
@@ -43,24 +47,39 @@ class Session:
         transport: Sends requests.
         auth: The credentials.
         retry: How often to repeat.
+        turns: Lets requests go when the key's budget allows.
+        random: Gives numbers from 0 to 1.
 
     Attributes:
         routes: Where the operations live.
         retry: How often to repeat.
         timeout: Seconds for one attempt.
+        turns: Lets requests go when the key's budget allows.
+        random: Gives numbers from 0 to 1.
+        clock_offset: The server's Unix time less the loop's time, in seconds, as the last response
+            told it. This machine's before the first.
     """
 
-    def __init__(
-        self, settings: Settings, transport: Transport, auth: Auth, retry: RetryPolicy
+    def __init__(  # noqa: PLR0913 - the parts of a call
+        self,
+        settings: Settings,
+        transport: Transport,
+        auth: Auth,
+        retry: RetryPolicy,
+        turns: Turns,
+        *,
+        random: Callable[[], float] = random.random,
     ) -> None:
         self.routes: Routes = Routes(settings.api_version, settings.team_id)
         self.timeout: float = settings.timeout
+        self.retry: RetryPolicy = retry
+        self.turns: Turns = turns
+        self.random: Callable[[], float] = random
+        self.clock_offset: float = time() - monotonic()
         self._transport = transport
         self._auth = auth
-        self.retry: RetryPolicy = retry
-        self._budget = Budget()
-        self._queue = asyncio.Lock()
-        self._queue_loop: asyncio.AbstractEventLoop | None = None
+        self._limits = Limits(settings.requests_per_minute, settings.processes)
+        turns.join(self._limits)
         self._last_window: tuple[Window, Mapping[str, str]] | None = None
 
     @property
@@ -69,11 +88,12 @@ class Session:
         # Made when somebody asks, which is rarely: each response pays for what it stores.
         return self._last_window and _protocol.rate_limit(*self._last_window)
 
-    async def call(self, call: Call[_T]) -> _T:
+    async def call(self, call: Call[_T], lane: Lane = Lane.CALL) -> _T:
         """Make a call, repeating it while that is safe and makes sense.
 
         Args:
             call: What to send and how to read the answer.
+            lane: What it is for.
 
         Returns:
             What the answer means.
@@ -83,7 +103,7 @@ class Session:
         """
         request = keyed(call.request)
         return await self.retrying(
-            lambda attempts: self.attempt(Call(request, call.decode), attempts),
+            lambda attempts: self.attempt(Call(request, call.decode), attempts, lane=lane),
             repeatable=request.repeatable,
         )
 
@@ -105,7 +125,7 @@ class Session:
         Raises:
             APIError: The last attempt's.
         """
-        state = Retrying(self.retry, random.random)
+        state = Retrying(self.retry, self.random)
         may_have_been_done = False
         while True:
             try:
@@ -119,12 +139,21 @@ class Session:
                 _logger.debug("trying again in %.2f s: %s", delay, error)
             await asyncio.sleep(delay)
 
-    async def attempt(self, call: Call[_T], attempts: int) -> _T:
+    async def attempt(
+        self,
+        call: Call[_T],
+        attempts: int = 1,
+        *,
+        lane: Lane = Lane.CALL,
+        turn: int | None = None,
+    ) -> _T:
         """Send a call's request once.
 
         Args:
             call: What to send and how to read the answer.
             attempts: The number of this attempt, from 1.
+            lane: What it is for.
+            turn: The turn that it was given already. None waits for one.
 
         Returns:
             What the answer means.
@@ -133,7 +162,7 @@ class Session:
             APIError: It did not end well.
         """
         request = call.request
-        response = await self._send(request, attempts)
+        response = await self._send(request, attempts, lane, turn)
         if (error := _protocol.failure(request, response, attempts)) is not None:
             if isinstance(error, RateLimitError) and request.signed_url is None:
                 self._pause(error)
@@ -152,21 +181,25 @@ class Session:
 
     async def close(self) -> None:
         """Give back the connections."""
+        self.turns.leave(self._limits)
         await self._transport.close()
 
-    async def _send(self, request: Request, attempts: int) -> Response:
+    async def _send(
+        self, request: Request, attempts: int, lane: Lane, turn: int | None
+    ) -> Response:
         if request.signed_url is not None:
             return await self._exchange(request, {"User-Agent": _USER_AGENT}, None, attempts)
         headers = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
         if request.idempotency_key is not None:
             headers["Idempotency-Key"] = request.idempotency_key
-        authorization = await self._auth.authorization()
-        await self._turn()
+        if turn is None:
+            turn = await self.turns.wait(lane)
         try:
+            authorization = await self._auth.authorization()
             response = await self._exchange(request, headers, authorization, attempts)
+            return self._received(response, turn)
         finally:
-            self._budget.release()
-        return self._received(response)
+            self.turns.release()
 
     async def _exchange(
         self,
@@ -187,32 +220,20 @@ class Session:
         # Raised outside of the handler, so that nothing hangs on it that knows the URL.
         raise failure
 
-    def _received(self, response: Response) -> Response:
+    def _received(self, response: Response, turn: int) -> Response:
         """Take note of what every response of the API says."""
         if (reading := _protocol.window(response.headers)) is not None:
-            self._budget.observe(reading, asyncio.get_running_loop().time())
+            self.turns.observe(reading, turn)
             self._last_window = reading, response.headers
+        if (sent_at := _protocol.unix_time(response.headers)) is not None:
+            self.clock_offset = sent_at - asyncio.get_running_loop().time()
         if response.status >= 300:  # noqa: PLR2004 - what HTTP does not call success
             return evolve(response, body=self._auth.redact(response.body))
         return response
 
-    async def _turn(self) -> None:
-        """Wait until the key's budget allows a request."""
-        loop = asyncio.get_running_loop()
-        if not self._queue.locked() and self._budget.acquire(loop.time()) == 0:
-            return
-        if self._queue_loop is not loop:
-            self._queue, self._queue_loop = asyncio.Lock(), loop
-        # First come, first served: one waits for the window, the others for their turn.
-        async with self._queue:
-            while (delay := self._budget.acquire(loop.time())) > 0:
-                _logger.debug("the key's requests are spent: waiting %.1f s", delay)
-                await asyncio.sleep(delay)
-
     def _pause(self, error: RateLimitError) -> None:
-        if error.retry_after is not None:
-            seconds = min(error.retry_after, self.retry.max_retry_after)
-            self._budget.pause(seconds, asyncio.get_running_loop().time())
+        seconds = _PAUSE if error.retry_after is None else error.retry_after
+        self.turns.pause(min(seconds, self.retry.max_retry_after) + self.random() * _PAUSE)
 
 
 def keyed(request: Request) -> Request:

@@ -7,12 +7,14 @@ from duvo_async import _operations
 from duvo_async._retry import RetryPolicy
 from duvo_async._session import Session
 from duvo_async._transport import AiohttpTransport, HTTPSession
+from duvo_async._turns import turns_for
 from duvo_async.auth import ApiKey
 from duvo_async.models import RateLimit
 from duvo_async.resources.runs import AsyncRuns
 from duvo_async.resources.sandboxes import AsyncSandboxes
 from duvo_async.settings import DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, APIVersion, Settings
 from duvo_async.uploading import Uploader
+from duvo_async.watching import Watcher
 
 
 class AsyncDuvo:
@@ -30,6 +32,13 @@ class AsyncDuvo:
         timeout: Seconds for one attempt of one request; 30 by default. Uploads get more, by their
             size up to 10 MB and by their progress beyond.
         connect_timeout: Seconds for making a connection; 10 by default.
+        requests_per_minute: The most that is sent in a minute. None sends what the API allows: 300
+            before it has said how many (API documentation, "Rate Limiting"). All clients of a
+            process with the same key and origin share one budget; of what they are told, the most
+            careful counts.
+        processes: How many processes use the key at the same time, other machines' included; 1 by
+            default. With several, each has at most two requests under way and leaves twice their
+            number of each window unused, so that none of them earns a 429.
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
         session: Your own aiohttp session, for proxies or certificates of your own; it is not closed
             with the client. None makes one, which goes through the proxies that the environment
@@ -52,6 +61,8 @@ class AsyncDuvo:
         team_id: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        requests_per_minute: int | None = None,
+        processes: int = 1,
         retry: RetryPolicy | None = None,
         session: HTTPSession | None = None,
     ) -> None:
@@ -62,19 +73,29 @@ class AsyncDuvo:
             team_id=team_id,
             timeout=timeout,
             connect_timeout=connect_timeout,
+            requests_per_minute=requests_per_minute,
+            processes=processes,
         )
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
-        self._settings = settings
-        self._session = Session(
+        self._assemble(
             settings,
-            AiohttpTransport(settings, session),
-            ApiKey(settings.api_key),
-            retry or RetryPolicy(),
+            Session(
+                settings,
+                AiohttpTransport(settings, session),
+                ApiKey(settings.api_key),
+                retry or RetryPolicy(),
+                turns_for(settings),
+            ),
         )
-        uploader = Uploader(self._session)
-        self.sandboxes: AsyncSandboxes = AsyncSandboxes(self._session, uploader)
-        self.runs: AsyncRuns = AsyncRuns(self._session, uploader)
+
+    def _assemble(self, settings: Settings, session: Session) -> None:
+        self._settings = settings
+        self._session = session
+        self._watcher = Watcher(session)
+        uploader = Uploader(session)
+        self.sandboxes: AsyncSandboxes = AsyncSandboxes(session, uploader)
+        self.runs: AsyncRuns = AsyncRuns(session, uploader, self._watcher)
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -93,7 +114,11 @@ class AsyncDuvo:
         return await self._session.call(_operations.health(self._session.routes))
 
     async def close(self) -> None:
-        """Give back the connections. Calls after it raise `ClientClosedError`. Idempotent."""
+        """Give back the connections. Calls after it raise `ClientClosedError`. Idempotent.
+
+        Waits that are under way end with the same error; the runs go on.
+        """
+        await self._watcher.close()
         await self._session.close()
 
     async def __aenter__(self) -> Self:
@@ -113,3 +138,18 @@ class AsyncDuvo:
         """Tell where the client goes, and nothing of the key."""
         settings = self._settings
         return f"{type(self).__name__}({str(settings.base_url)!r}, {settings.api_version!r})"
+
+
+def client_over(settings: Settings, session: Session) -> AsyncDuvo:
+    """Make a client of parts of one's own: another transport, budget or randomness.
+
+    Args:
+        settings: The settings.
+        session: Makes the calls.
+
+    Returns:
+        The client.
+    """
+    client = AsyncDuvo.__new__(AsyncDuvo)
+    client._assemble(settings, session)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
+    return client

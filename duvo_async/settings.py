@@ -48,6 +48,8 @@ class Settings:
         team_id: The team that v2 paths name. None with v1.
         timeout: Seconds for one request.
         connect_timeout: Seconds for making a connection.
+        requests_per_minute: The most that is sent in a minute. None for what the API allows.
+        processes: How many processes use the key at the same time.
     """
 
     api_key: Secret
@@ -56,6 +58,8 @@ class Settings:
     team_id: str | None
     timeout: float
     connect_timeout: float
+    requests_per_minute: int | None = None
+    processes: int = 1
 
     @classmethod
     def resolve(  # noqa: PLR0913 - the settings of a client
@@ -67,6 +71,8 @@ class Settings:
         team_id: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        requests_per_minute: int | None = None,
+        processes: int = 1,
         environ: Mapping[str, str] | None = None,
     ) -> Self:
         """Join what the caller said with the environment, and check it.
@@ -78,6 +84,8 @@ class Settings:
             team_id: None takes `DUVO_TEAM_ID`.
             timeout: Seconds.
             connect_timeout: Seconds.
+            requests_per_minute: None for what the API allows.
+            processes: How many processes use the key.
             environ: The environment. None takes the process's own.
 
         Returns:
@@ -104,6 +112,10 @@ class Settings:
             team_id=team_id,
             timeout=check_seconds("timeout", timeout),
             connect_timeout=check_seconds("connect_timeout", connect_timeout),
+            requests_per_minute=None
+            if requests_per_minute is None
+            else check_count("requests_per_minute", requests_per_minute),
+            processes=check_count("processes", processes),
         )
 
 
@@ -192,3 +204,24 @@ def check_seconds(name: str, value: float) -> float:
     if not 0 < value <= MOST_SECONDS:
         raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}")
     return float(value)
+
+
+def check_count(name: str, value: int) -> int:
+    """Check a number of things.
+
+    Args:
+        name: The argument's name, for the error.
+        value: How many.
+
+    Returns:
+        The number.
+
+    Raises:
+        ConfigurationError: It is less than 1.
+        TypeError: It is no whole number.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if value < 1:
+        raise ConfigurationError(f"{name} must be at least 1, not {value}")
+    return value

@@ -142,6 +142,13 @@ class Duvo(_Mirror[AsyncDuvo]):
         timeout: Seconds for one attempt of one request; 30 by default. Uploads get more, by their
             size up to 10 MB and by their progress beyond.
         connect_timeout: Seconds for making a connection; 10 by default.
+        requests_per_minute: The most that is sent in a minute. None sends what the API allows: 300
+            before it has said how many (API documentation, "Rate Limiting"). All clients of a
+            process with the same key and origin share one budget; of what they are told, the most
+            careful counts.
+        processes: How many processes use the key at the same time, other machines' included; 1 by
+            default. With several, each has at most two requests under way and leaves twice their
+            number of each window unused, so that none of them earns a 429.
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
 
     Attributes:
@@ -163,6 +170,8 @@ class Duvo(_Mirror[AsyncDuvo]):
         team_id: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        requests_per_minute: int | None = None,
+        processes: int = 1,
         retry: RetryPolicy | None = None,
     ) -> None:
         mirrored = AsyncDuvo(
@@ -172,6 +181,8 @@ class Duvo(_Mirror[AsyncDuvo]):
             team_id=team_id,
             timeout=timeout,
             connect_timeout=connect_timeout,
+            requests_per_minute=requests_per_minute,
+            processes=processes,
             retry=retry,
         )
         bridge = Bridge(mirrored.close)
@@ -187,7 +198,10 @@ class Duvo(_Mirror[AsyncDuvo]):
         return self._mirrored.rate_limit
 
     def close(self) -> None:
-        """Give back the connections. Calls after it raise `ClientClosedError`. Idempotent."""
+        """Give back the connections. Calls after it raise `ClientClosedError`. Idempotent.
+
+        Waits that are under way end with the same error; the runs go on.
+        """
         self._bridge.close()
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from duvo_async import AsyncDuvo, RetryPolicy
+from duvo_async._turns import forget_all
 from duvo_async.emulator import Emulator
 from tests.support.virtual_time import VirtualTimeLoop, threads_hold_the_clock, wall_clock
 
@@ -24,6 +25,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "_proxy"
         ):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _budgets_of_its_own() -> None:
+    forget_all()  # each test counts time anew, and ports come again
 
 
 @pytest.fixture(autouse=True)

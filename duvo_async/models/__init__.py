@@ -11,7 +11,7 @@ from duvo_async.models.human_requests import (
 )
 from duvo_async.models.messages import Message, MessagesPage, ToolCall, ToolResult
 from duvo_async.models.rate_limit import RateLimit
-from duvo_async.models.runs import Run, RunStatus, StopResult
+from duvo_async.models.runs import Run, RunOutcome, RunStatus, RunSummary, StopResult
 from duvo_async.models.sandboxes import (
     Sandbox,
     SandboxFile,
@@ -32,7 +32,9 @@ __all__ = [
     "QuestionOption",
     "RateLimit",
     "Run",
+    "RunOutcome",
     "RunStatus",
+    "RunSummary",
     "Sandbox",
     "SandboxFile",
     "SandboxFileType",

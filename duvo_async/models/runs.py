@@ -5,7 +5,7 @@ from typing import Self
 
 from attrs import frozen
 
-from duvo_async.errors import RunFailed
+from duvo_async.errors import HumanRequestPending, RunFailed
 from duvo_async.models._open_enum import OpenEnum
 from duvo_async.models.human_requests import HumanRequest
 
@@ -100,6 +100,79 @@ class Run:
         if not self.succeeded:
             raise RunFailed(self)
         return self
+
+
+@frozen(kw_only=True)
+class RunSummary:
+    """A run as a list of runs shows it.
+
+    Attributes:
+        id: The run's UUID.
+        agent_id: UUID of the assignment.
+        build_id: UUID of the build that it runs.
+        status: What it is doing.
+        started_at: When it began to work. None before that.
+        completed_at: When it ended. None before that.
+        created_at: When it was asked for.
+        updated_at: When it last changed.
+        source: What started it, for example `api`. None when the API does not say.
+        title: What the API calls it. None when it has no name.
+    """
+
+    id: str
+    agent_id: str
+    build_id: str
+    status: RunStatus
+    started_at: datetime | None
+    completed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    source: str | None = None
+    title: str | None = None
+
+
+@frozen(kw_only=True)
+class RunOutcome:
+    """What became of one of many runs.
+
+    Attributes:
+        index: The position of its input, from 0.
+        run_id: The run's UUID. None when it was not started.
+        run: The run as it was last seen. None when it never was.
+        human_request: What it waits for a person to say. None when it waits for nobody.
+        error: What went wrong with starting it, waiting for it or answering it. None when it has
+            ended, in whatever status, or waits for a person.
+    """
+
+    index: int
+    run_id: str | None
+    run: Run | None
+    human_request: HumanRequest | None = None
+    error: Exception | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run completed."""
+        return self.error is None and self.run is not None and self.run.succeeded
+
+    def raise_for_status(self) -> Run:
+        """Insist that the run completed.
+
+        Returns:
+            The run.
+
+        Raises:
+            HumanRequestPending: It waits for a person.
+            RunFailed: It ended in another status.
+            Exception: What went wrong instead.
+        """
+        if self.error is not None:
+            raise self.error
+        if self.run is None:
+            raise AssertionError("an outcome has a run or an error")  # pragma: no cover
+        if self.human_request is not None:
+            raise HumanRequestPending(self.run, self.human_request)
+        return self.run.raise_for_status()
 
 
 @frozen(kw_only=True)

@@ -7,6 +7,7 @@ from duvo_async._callbacks import invoke
 from duvo_async._items import AsyncItems
 from duvo_async._protocol import Call
 from duvo_async._session import Session, keyed
+from duvo_async.answering import Answers, OnHumanRequest
 from duvo_async.errors import HumanRequestPending
 from duvo_async.models import (
     AnsweredHumanRequest,
@@ -17,7 +18,8 @@ from duvo_async.models import (
     StopResult,
 )
 from duvo_async.uploading import Files, Uploader
-from duvo_async.waiting import OnHumanRequest, OnUpdate, Watcher, check_wait
+from duvo_async.waiting import OnUpdate, Waits, check_wait
+from duvo_async.watching import Watcher
 
 
 class AsyncRuns:
@@ -27,10 +29,12 @@ class AsyncRuns:
     that.
     """
 
-    def __init__(self, session: Session, uploader: Uploader) -> None:
+    def __init__(self, session: Session, uploader: Uploader, watcher: Watcher) -> None:
         self._session = session
         self._uploader = uploader
-        self._watcher = Watcher(session)
+        self._watcher = watcher
+        self._answers = Answers(session)
+        self._waits = Waits(session, watcher, self._answers)
 
     async def start(
         self,
@@ -114,9 +118,9 @@ class AsyncRuns:
             NotFoundError: There is no such run, or no longer.
             ValueError: The time-out is not positive, or the id is empty or has a slash.
         """
-        return await self._watcher.wait(
-            run, timeout=timeout, on_human_request=on_human_request, on_update=on_update
-        )
+        check_wait(timeout, on_human_request=on_human_request, on_update=on_update)
+        self._check_run(run)
+        return await self._waits.until_ended(run, timeout, on_human_request, on_update)
 
     async def execute(  # noqa: PLR0913 - what start, upload and wait take
         self,
@@ -174,9 +178,7 @@ class AsyncRuns:
         run = await self._session.call(start(sandbox_id))
         if on_update is not None:
             await invoke(on_update, run)
-        return await self.wait(
-            run, timeout=timeout, on_human_request=on_human_request, on_update=on_update
-        )
+        return await self._waits.until_ended(run, timeout, on_human_request, on_update, seen=run)
 
     def watch(
         self,
@@ -196,8 +198,8 @@ class AsyncRuns:
             through it raises `WaitTimeout` and `NotFoundError` as `wait` does.
         """
         check_wait(timeout)
-        self._session.routes.run(run.id if isinstance(run, Run) else run)  # checks the id
-        return AsyncItems(lambda: self._watcher.watch(run, timeout))
+        self._check_run(run)
+        return AsyncItems(lambda: self._waits.changes(run, timeout))
 
     def messages(
         self, run_id: str, *, follow: bool = False, page_size: int = _operations.MAX_PAGE_SIZE
@@ -288,7 +290,7 @@ class AsyncRuns:
             ValueError: Both or neither of `approved` and `answers` are given, or an answer is
                 empty.
         """
-        return await self._watcher.respond(
+        return await self._answers.respond(
             run_id,
             request_id,
             approved=approved,
@@ -317,7 +319,7 @@ class AsyncRuns:
         Raises:
             ValueError: The run waits for nobody, or the answer is for another request.
         """
-        return await self._watcher.answer(pending, answer, idempotency_key=idempotency_key)
+        return await self._answers.send(pending, answer, idempotency_key=idempotency_key)
 
     async def stop(self, run_id: str, *, idempotency_key: str | None = None) -> StopResult:
         """Stop a run. It does nothing to a run that is not running.
@@ -333,6 +335,9 @@ class AsyncRuns:
             _operations.stop_run(self._session.routes, run_id, idempotency_key=idempotency_key)
         )
 
+    def _check_run(self, run: str | Run) -> None:
+        self._session.routes.run(run.id if isinstance(run, Run) else run)
+
     async def _message_batches(
         self, run_id: str, *, follow: bool, page_size: int
     ) -> AsyncGenerator[tuple[Message, ...], None]:
@@ -342,7 +347,7 @@ class AsyncRuns:
             call = _operations.list_messages(
                 self._session.routes, run_id, limit=page_size, offset=offset
             )
-            page = await (self._watcher.patiently if follow else self._session.call)(call)
+            page = await (self._waits.patiently if follow else self._session.call)(call)
             if page.messages:
                 offset += len(page.messages)
                 yield page.messages
@@ -351,4 +356,4 @@ class AsyncRuns:
             if ended:
                 return
             # Once the run is seen to have ended, one more look finds what it said last.
-            ended = await self._watcher.pause(run_id)
+            ended = await self._waits.pause(run_id)

@@ -19,7 +19,6 @@ _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
 _GRACE = 0.002
-"""Real seconds in which a socket may still turn out readable before the clock jumps."""
 _STUCK = 30.0
 """Real seconds after which a test that waits for nothing in particular is given up."""
 EPOCH = 1_750_000_000.0
@@ -27,11 +26,17 @@ EPOCH = 1_750_000_000.0
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An asyncio loop on virtual time."""
+    """An asyncio loop on virtual time.
 
-    def __init__(self) -> None:
+    Args:
+        grace: Real seconds in which a socket may still turn out readable before the clock jumps. 0
+            where nothing goes over sockets.
+    """
+
+    def __init__(self, grace: float = _GRACE) -> None:
         self.now = 0.0
         self.threads = 0
+        self.grace = grace
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
@@ -63,9 +68,9 @@ class _JumpingSelector(selectors.DefaultSelector):
         if self._loop.threads or timeout is None:
             events = super().select(_STUCK)
             if not events:
-                pytest.fail(f"nothing happened for {_STUCK} real seconds")
+                raise TimeoutError(f"nothing happened for {_STUCK} real seconds")
             return events
-        if events := super().select(_GRACE):
+        if events := super().select(self._loop.grace):
             return events
         self._loop.now += timeout
         return []

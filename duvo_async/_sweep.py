@@ -1,0 +1,323 @@
+"""Reading waiting runs by pages of the list of all runs. No I/O.
+
+A page is a hundred runs in the order of their creation, from a moment on. New runs only append, so
+that a page shows the same runs each time, and one without waiting runs need not be read again.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from math import inf, log, sqrt
+from operator import attrgetter
+from typing import Protocol
+
+from attrs import define, field
+
+from duvo_async._pacing import WINDOW_SECONDS
+from duvo_async.models import Run, RunSummary
+
+PAGE_SIZE = 100
+"""Runs on a page (API reference, "List Runs")."""
+_CYCLE = 2.0
+_LONGEST_CYCLE = 10.0
+_SHARE_OF_AGE = 0.01
+"""A page is read again after this share of its runs' age, within the bounds above, in seconds."""
+_EARLIER = timedelta(seconds=1)
+"""How much earlier than its first run a page begins: what `since` compares is not documented."""
+_SHOWN_AFTER = 5.0
+"""Seconds after which a run that was started must be in the list, else it is read singly."""
+_YOUNG = 10.0
+"""Seconds added to an age, so that not even new runs seem sure to end at once."""
+
+
+class Listener(Protocol):
+    """Somebody who waits for a run."""
+
+    def told(self, run: Run) -> bool:
+        """Hear how a run is; say whether that is all that was waited for."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """Hear why nothing more will be told."""
+        ...
+
+
+@define(eq=False)
+class Entry:
+    """A waiting run.
+
+    Attributes:
+        run_id: Its id.
+        listener: Who waits for it.
+        run: What is known of it. None before it was first read.
+        created: When it was made, on the caller's clock.
+        seen_at: When it was last seen. Minus infinity for never.
+        due: When to read it singly. Infinity for not at all.
+        page: Where the list shows it. None when that is not known.
+        failures: How often reading it has failed since it was last seen.
+    """
+
+    run_id: str
+    listener: Listener
+    run: Run | None = None
+    created: float = -inf
+    seen_at: float = -inf
+    due: float = inf
+    page: "Page | None" = None
+    failures: int = 0
+
+
+@define(eq=False)
+class Page:
+    """A page of the list.
+
+    Attributes:
+        since: The moment from which on the list is read.
+        offset: The rows that are left out.
+        entries: The waiting runs on it.
+        seen_at: When it was last read.
+        reading: Whether it is being read.
+        rows: How many runs it had.
+        own: How many of them were waited for when they were first seen.
+    """
+
+    since: datetime
+    offset: int
+    entries: dict[str, Entry] = field(factory=dict[str, Entry])
+    seen_at: float = -inf
+    reading: bool = False
+    rows: int = 0
+    own: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no run can be added to it."""
+        return self.rows >= PAGE_SIZE
+
+    @property
+    def created(self) -> float:
+        """When the first of its waiting runs was made."""
+        return next(iter(self.entries.values())).created if self.entries else self.seen_at
+
+    def due(self) -> float:
+        """When it may be read again."""
+        age = max(self.seen_at - self.created, 0.0)
+        return self.seen_at + min(max(age * _SHARE_OF_AGE, _CYCLE), _LONGEST_CYCLE)
+
+
+def _hazard(age: float) -> float:
+    """Guess the rate, per second, at which runs of an age will end in the window to come."""
+    return 1 / (max(age, 0.0) + WINDOW_SECONDS / 2 + _YOUNG)
+
+
+def worth(now: float, created: float, seen_at: float) -> float:
+    """Tell what reading a run is worth: the waiting that it is likely to end.
+
+    It grows with the square of the time since the run was seen and with the rate at which runs of
+    its age end; taking the greatest each time keeps the sum of all delays least.
+
+    Args:
+        now: The time.
+        created: When the run was made.
+        seen_at: When it was last seen.
+    """
+    since = now - seen_at
+    if since <= 0:
+        return 0.0
+    if since == inf:
+        return inf
+    before = max(seen_at - created, 0.0) + _YOUNG
+    return since * (since / (before * log((before + since) / before)) - 1)
+
+
+@define(eq=False)
+class Sweep:
+    """The waiting runs that are read by pages.
+
+    Attributes:
+        pages: The pages on which there are waiting runs, and the last page.
+        unplaced: The waiting runs of which it is not known on which page they are.
+    """
+
+    pages: dict[Page, None] = field(factory=dict[Page, None])
+    unplaced: dict[str, Entry] = field(factory=dict[str, Entry])
+    _tail: Page | None = None
+    _newest: float = -inf
+    _in_order: bool = True
+
+    @property
+    def open(self) -> bool:
+        """Whether new runs will be on a page that is read anyway."""
+        return self._tail is not None and not self._tail.full and bool(self._tail.entries)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether a run is looked for that was never seen."""
+        return any(entry.seen_at == -inf for entry in islice(self.unplaced.values(), 1))
+
+    def add(self, entry: Entry) -> None:
+        """Look for a run on the pages to come."""
+        self._in_order = self._in_order and entry.created >= self._newest
+        self._newest = max(self._newest, entry.created)
+        self.unplaced[entry.run_id] = entry
+
+    def remove(self, entry: Entry) -> Entry | None:
+        """Let a run go.
+
+        Returns:
+            The last waiting run on its page. None when there are more, or none.
+        """
+        self.unplaced.pop(entry.run_id, None)
+        page, entry.page = entry.page, None
+        if page is None:
+            return None
+        del page.entries[entry.run_id]
+        self._drop(page)
+        return self.last_on(page)
+
+    def last_on(self, page: Page) -> Entry | None:
+        """Give the only waiting run of a page, which is read as cheaply by itself."""
+        if len(page.entries) != 1 or (page is self._tail and self.unplaced and not page.full):
+            return None
+        return next(iter(page.entries.values()))
+
+    def best(self, now: float) -> tuple[Page | None, float, float]:
+        """Choose a page.
+
+        Returns:
+            The page, None when none is due; what reading it is worth; when the next is due.
+        """
+        best, most, soonest = None, 0.0, inf
+        ahead = self._ahead()
+        for page in self.pages:
+            if page.reading or page is ahead or not page.entries:
+                continue
+            if (due := page.due()) > now:
+                soonest = min(soonest, due)
+            elif (value := len(page.entries) * worth(now, page.created, page.seen_at)) > most:
+                best, most = page, value
+        if ahead is not None and not ahead.reading:
+            due, value = self._judge(ahead, now)
+            if due > now:
+                soonest = min(soonest, due)
+            elif value > most:
+                best, most = ahead, value
+        return best, most, soonest
+
+    def weight(self) -> float:
+        """Sum up, over the pages, the roots of the rates at which runs end on them."""
+        seen = sum(
+            sqrt(len(page.entries) * _hazard(page.seen_at - page.created))
+            for page in self.pages
+            if page.entries
+        )
+        ahead = len(self.unplaced)
+        pages = ahead * self._dilution() / PAGE_SIZE
+        return seen + sqrt(pages * ahead * _hazard(0.0))
+
+    def began(self, page: Page) -> None:
+        """Remember that a page is being read."""
+        page.reading = True
+        self.pages[page] = None
+        if page is not self._tail and not page.rows:
+            previous, self._tail = self._tail, page
+            if previous is not None:
+                self._drop(previous)
+
+    def read(
+        self, page: Page, rows: Sequence[RunSummary], entries: Mapping[str, Entry], now: float
+    ) -> list[Entry]:
+        """Take note of what a page shows.
+
+        Args:
+            page: The page.
+            rows: Its rows.
+            entries: All waiting runs.
+            now: The time.
+
+        Returns:
+            The runs that it should show and does not.
+        """
+        self.pages[page] = None
+        page.reading = False
+        page.seen_at = now
+        page.rows = len(rows)
+        for row in rows:
+            if (entry := entries.get(row.id)) is not None:
+                self._place(entry, page)
+                entry.seen_at = now
+        lost = [entry for entry in page.entries.values() if entry.seen_at != now]
+        lost += self._overdue(page, rows, now)
+        for entry in lost:
+            self.remove(entry)
+        self._drop(page)
+        return lost
+
+    def _place(self, entry: Entry, page: Page) -> None:
+        if entry.page is not page:
+            self.remove(entry)
+            entry.page = page
+            page.entries[entry.run_id] = entry
+            page.own += 1
+
+    def _drop(self, page: Page) -> None:
+        if not page.entries and page is not self._tail and not page.reading:
+            self.pages.pop(page, None)
+
+    def _overdue(self, page: Page, rows: Sequence[RunSummary], now: float) -> list[Entry]:
+        """Find the runs that are not on a page although they belong there by their age."""
+        newest = rows[-1].created_at if rows else page.since
+        overdue: list[Entry] = []
+        for entry in self._sorted():
+            created_at = _created_at(entry)
+            if created_at >= newest and page.full:
+                break
+            late = created_at < newest or now - entry.created > _SHOWN_AFTER
+            if created_at >= page.since and late:
+                overdue.append(entry)
+        return overdue
+
+    def _sorted(self) -> Sequence[Entry]:
+        if not self._in_order:
+            ordered = sorted(self.unplaced.values(), key=attrgetter("created"))
+            self.unplaced = {entry.run_id: entry for entry in ordered}
+            self._in_order = True
+        return tuple(self.unplaced.values())
+
+    def _ahead(self) -> Page | None:
+        """Find the page on which the oldest unplaced run should be."""
+        if not self.unplaced:
+            return None
+        if not self._in_order:
+            self._sorted()
+        first = _created_at(next(iter(self.unplaced.values())))
+        tail = self._tail
+        if tail is None or first < tail.since:
+            return Page(first - _EARLIER, 0)
+        if not tail.full:
+            return tail
+        if tail.own > 1 or tail.reading:
+            return Page(tail.since, tail.offset + PAGE_SIZE)
+        return Page(first - _EARLIER, 0)  # what is between is not ours
+
+    def _judge(self, page: Page, now: float) -> tuple[float, float]:
+        """Tell when a page may be read on which unplaced runs should be, and what it is worth."""
+        first = next(iter(self.unplaced.values()))
+        room = (PAGE_SIZE - page.rows) / self._dilution()
+        value = max(1.0, min(room, len(self.unplaced))) * worth(now, first.created, first.seen_at)
+        due = first.seen_at if first.seen_at == -inf else first.seen_at + _CYCLE
+        if page.seen_at == -inf:
+            return due, value
+        if page.entries:
+            value += len(page.entries) * worth(now, page.created, page.seen_at)
+        return page.seen_at + _CYCLE, value
+
+    def _dilution(self) -> float:
+        """Guess how many runs the list has for one of ours."""
+        return 1.0 if self._tail is None else max(1.0, self._tail.rows / max(1, self._tail.own))
+
+
+def _created_at(entry: Entry) -> datetime:
+    if entry.run is None:
+        raise AssertionError("a run that was never read cannot be found in the list")
+    return entry.run.created_at

@@ -1,0 +1,216 @@
+"""Waiting for the budget of the key, which all clients of a process share."""
+
+import asyncio
+import hashlib
+import logging
+import os
+from collections import deque
+from math import inf
+from threading import Lock
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
+
+from attrs import define
+
+from duvo_async._pacing import Budget, Lane
+from duvo_async._protocol import Window
+from duvo_async.settings import Settings
+
+_logger = logging.getLogger("duvo_async")
+_REMEMBERED = 64
+"""Keys whose budget is remembered when no client uses it any more."""
+
+
+@define(eq=False)
+class Limits:
+    """What one client was told of the budget.
+
+    Attributes:
+        requests_per_minute: The most that is sent in a minute. None for what the API allows.
+        processes: How many processes use the key.
+    """
+
+    requests_per_minute: int | None = None
+    processes: int = 1
+
+
+class Turns:
+    """Gives requests their turn: the lanes in their order, each first come, first served.
+
+    Its methods may be called from any thread with a running event loop; all of these loops count
+    time alike.
+
+    Args:
+        budget: Decides.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self._lock = Lock()
+        self._lines: dict[Lane, dict[asyncio.Future[int], bool]] = {lane: {} for lane in Lane}
+        self._timers: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.TimerHandle]
+        self._timers = WeakKeyDictionary()
+        self._clients: WeakSet[Limits] = WeakSet()
+
+    async def wait(self, lane: Lane, *, hurried: bool = False) -> int:
+        """Wait until a request may be sent. Call `release` when it has ended.
+
+        Args:
+            lane: What it is for.
+            hurried: Whether a poll should not be spread over what is left of the window.
+
+        Returns:
+            The request's number, for `observe`.
+        """
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if not self._lines[lane] and self._ask(lane, loop.time(), hurried=hurried) == 0:
+                return self.budget.sent
+            turn: asyncio.Future[int] = loop.create_future()
+            self._lines[lane][turn] = hurried
+            self._admit(loop)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            self._give_up(turn, lane, loop)
+            raise
+
+    def release(self) -> None:
+        """Say that a request has ended; the next may take its place."""
+        with self._lock:
+            self.budget.release()
+            self._admit(asyncio.get_running_loop())
+
+    def refund(self, lane: Lane) -> None:
+        """Say that a request was not sent after all; the next may take its place."""
+        with self._lock:
+            self.budget.refund(lane)
+            self._admit(asyncio.get_running_loop())
+
+    def observe(self, window: Window, number: int) -> None:
+        """Believe what a response says of the window."""
+        with self._lock:
+            self.budget.observe(window, asyncio.get_running_loop().time(), number)
+
+    def pause(self, seconds: float) -> None:
+        """Send nothing for a while."""
+        with self._lock:
+            self.budget.pause(seconds, asyncio.get_running_loop().time())
+
+    def join(self, limits: Limits) -> None:
+        """Take a client in: of what clients were told, the most careful counts."""
+        with self._lock:
+            self._clients.add(limits)
+            self._agree()
+
+    def leave(self, limits: Limits) -> None:
+        """Let a client go."""
+        with self._lock:
+            self._clients.discard(limits)
+            self._agree()
+
+    def forget_others(self) -> None:
+        """Begin anew after a fork, with the threads and loops that were left behind."""
+        self._lock = Lock()
+        self._lines = {lane: {} for lane in Lane}
+        self._timers = WeakKeyDictionary()
+
+    def _agree(self) -> None:
+        told = [each.requests_per_minute for each in self._clients]
+        self.budget.requests_per_minute = min((each for each in told if each), default=None)
+        self.budget.processes = max((each.processes for each in self._clients), default=1)
+
+    def _ask(self, lane: Lane, now: float, *, hurried: bool) -> float:
+        starts_wait = bool(self._lines[Lane.START])
+        return self.budget.acquire(lane, now, starts_wait=starts_wait, hurried=hurried)
+
+    def _admit(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let those go whose turn it is, and set the timer for the next."""
+        delay = inf
+        for lane, line in self._lines.items():
+            while line:
+                turn = next(iter(line))
+                if (wait := self._ask(lane, loop.time(), hurried=line[turn])) > 0:
+                    delay = min(delay, wait)
+                    break
+                del line[turn]
+                self._grant(turn, lane, loop)
+        self._set_timer(loop, delay)
+
+    def _grant(
+        self, turn: "asyncio.Future[int]", lane: Lane, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        number = self.budget.sent
+        if turn.get_loop() is loop and not turn.done():
+            turn.set_result(number)
+            return
+        try:
+            turn.get_loop().call_soon_threadsafe(self._set, turn, lane, number)
+        except RuntimeError:  # that loop has ended, and with it the one who waited
+            self.budget.refund(lane)
+
+    def _set(self, turn: "asyncio.Future[int]", lane: Lane, number: int) -> None:
+        if turn.done():
+            self.refund(lane)
+        else:
+            turn.set_result(number)
+
+    def _give_up(
+        self, turn: "asyncio.Future[int]", lane: Lane, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        with self._lock:
+            if self._lines[lane].pop(turn, None) is None and not turn.cancelled():
+                self.budget.refund(lane)  # its turn had come as it was cancelled
+            self._admit(loop)
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, delay: float) -> None:
+        timer = self._timers.get(loop)
+        if delay == inf:
+            if timer is not None:
+                timer.cancel()
+                del self._timers[loop]
+            return
+        due = loop.time() + delay
+        # One that is too early looks again, which is cheaper than to set it anew each time.
+        if timer is None or timer.when() > due:
+            if timer is not None:
+                timer.cancel()
+            elif delay > 1:
+                _logger.debug("the key's requests are spent: waiting %.1f s", delay)
+            self._timers[loop] = loop.call_at(due, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            self._timers.pop(loop, None)
+            self._admit(loop)
+
+
+_by_key: WeakValueDictionary[str, Turns] = WeakValueDictionary()
+_recent: deque[Turns] = deque(maxlen=_REMEMBERED)
+"""What a closed client has spent is still spent when the next one comes."""
+
+
+def turns_for(settings: Settings) -> Turns:
+    """Find the turns that all clients of this process share which use the same key and origin."""
+    what = f"{settings.base_url.origin()} {settings.api_key.reveal()}"
+    digest = hashlib.sha256(what.encode()).hexdigest()
+    turns = _by_key.get(digest)
+    if turns is None:
+        turns = _by_key[digest] = Turns(Budget())
+    if turns not in _recent:
+        _recent.append(turns)
+    return turns
+
+
+def forget_all() -> None:
+    """Forget what every key has spent, as tests do that count time anew."""
+    _by_key.clear()
+    _recent.clear()
+
+
+def _after_fork() -> None:
+    for turns in tuple(_by_key.values()):
+        turns.forget_others()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

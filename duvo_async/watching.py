@@ -1,0 +1,353 @@
+"""The one task of a client that looks how runs are getting on, for all who wait for them."""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+from copy import copy
+from datetime import timedelta
+from math import inf
+
+from attrs import define, evolve
+
+from duvo_async import _operations
+from duvo_async._pacing import Lane
+from duvo_async._retry import Retrying, is_transient
+from duvo_async._schedule import Schedule
+from duvo_async._session import Session
+from duvo_async._sweep import PAGE_SIZE, Entry, Listener, Page
+from duvo_async.errors import (
+    APIError,
+    APIStatusError,
+    ClientClosedError,
+    ConfigurationError,
+    RateLimitError,
+    ResponseDecodeError,
+)
+from duvo_async.models import Run, RunStatus, RunSummary
+
+_AT_ONCE = 16
+"""Requests under way; more would not be known of when the next is chosen."""
+_LIST_REST = 60.0
+"""Seconds without the list after failures that outlast the retry policy."""
+_SECOND = timedelta(seconds=1)
+
+
+@define(eq=False)
+class _Several:
+    """Several who wait for one run."""
+
+    listeners: list[Listener]
+
+    def told(self, run: Run) -> bool:
+        self.listeners = [each for each in self.listeners if not each.told(run)]
+        return not self.listeners
+
+    def failed(self, error: Exception) -> None:
+        for each in self.listeners:
+            each.failed(copy(error))  # each is raised elsewhere, and grows its own traceback
+
+
+class Watcher:
+    """Looks at the waiting runs of one client; alive while there are any.
+
+    Args:
+        session: Makes the calls.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._schedule: Schedule = Schedule(session.random)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._looks: set[asyncio.Task[None]] = set()
+        self._bell: asyncio.Future[None] | None = None
+        self._list_failures = 0
+        self._starters: list[Callable[[], float]] = []
+        self._closed = False
+
+    @property
+    def runs(self) -> int:
+        """How many runs are waited for."""
+        return len(self._schedule.entries)
+
+    def listen(self, run: str | Run, listener: Listener, seen_at: float | None = None) -> None:
+        """Tell somebody how a run is, each time that it is seen, until that is enough.
+
+        Args:
+            run: The run or its id.
+            listener: Who is told.
+            seen_at: When the run was as it says, on the loop's clock. None takes the moment of its
+                making for a run that has not changed since, and reads any other at once.
+        """
+        loop = self._here()
+        run_id = run.id if isinstance(run, Run) else run
+        entry = self._schedule.entries.get(run_id)
+        if entry is not None:
+            if isinstance(entry.listener, _Several):
+                entry.listener.listeners.append(listener)
+            else:
+                entry.listener = _Several([entry.listener, listener])
+            if seen_at == -inf:
+                self._schedule.read_singly(entry, loop.time())
+                self._ring()
+            return
+        entry = Entry(run_id, listener)
+        if isinstance(run, Run):
+            entry.run = run
+            entry.created = self._when_created(run)
+            entry.seen_at = _seen_at(run, entry.created) if seen_at is None else seen_at
+            entry.seen_at = min(entry.seen_at, loop.time())  # clocks differ
+        self._schedule.add(entry, loop.time())
+        self._ring()
+        if self._task is None:
+            # In a context of its own: what one caller set in his is nothing to the others.
+            self._task = loop.create_task(
+                self._watch(), name="duvo-async watcher", context=Context()
+            )
+
+    def forget(self, run_id: str, listener: Listener) -> Run | None:
+        """Tell somebody no more of a run.
+
+        Returns:
+            What is known of the run. None when nothing is.
+        """
+        entry = self._schedule.entries.get(run_id)
+        if entry is None:
+            return None
+        if isinstance(entry.listener, _Several):
+            if listener in entry.listener.listeners:
+                entry.listener.listeners.remove(listener)
+            if entry.listener.listeners:
+                return entry.run
+        elif entry.listener is not listener:
+            return entry.run
+        self._remove(entry)
+        return entry.run
+
+    def add_starter(self, to_start: Callable[[], float]) -> None:
+        """Leave most of the budget to somebody who starts runs.
+
+        Args:
+            to_start: Tells how many starts are still to come.
+        """
+        self._here()
+        self._starters.append(to_start)
+        self._share()
+
+    def remove_starter(self, to_start: Callable[[], float]) -> None:
+        """Take the budget back."""
+        self._starters.remove(to_start)
+
+    async def close(self) -> None:
+        """End all waits with an error."""
+        self._closed = True
+        for entry in tuple(self._schedule.entries.values()):
+            closed = ClientClosedError(
+                f"the client was closed while run {entry.run_id} was waited for; the run goes on"
+            )
+            self._fail(entry, closed)
+        ending = [task for task in (self._task, *self._looks) if task is not None]
+        if self._loop is asyncio.get_running_loop():
+            await asyncio.gather(*ending, return_exceptions=True)
+
+    def _here(self) -> asyncio.AbstractEventLoop:
+        """Give the running loop, which must be the one that this client is used in."""
+        if self._closed:
+            raise ClientClosedError("this client is closed: make a new one")
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._schedule.entries and self._loop is not None and not self._loop.is_closed():
+                raise ConfigurationError(
+                    "this client waits for runs in another event loop that is still running: make "
+                    "one client a loop, or use duvo_async.Duvo from several threads"
+                )
+            self._loop, self._task, self._looks, self._bell = loop, None, set(), None
+            self._schedule, self._starters = Schedule(self._session.random), []
+        return loop
+
+    def _when_created(self, run: Run) -> float:
+        return run.created_at.timestamp() - self._session.clock_offset
+
+    def _remove(self, entry: Entry) -> None:
+        self._schedule.remove(entry, asyncio.get_running_loop().time())
+        if not self._schedule.entries:
+            for task in (self._task, *self._looks):
+                if task is not None and task is not asyncio.current_task():
+                    task.cancel()
+            self._task = None
+
+    def _tell(self, entry: Entry, run: Run) -> None:
+        if self._schedule.entries.get(entry.run_id) is entry and entry.listener.told(run):
+            self._remove(entry)
+
+    def _fail(self, entry: Entry, error: Exception) -> None:
+        if self._schedule.entries.get(entry.run_id) is entry:
+            self._remove(entry)
+            entry.listener.failed(error)
+
+    async def _watch(self) -> None:
+        try:
+            while self._schedule.entries:
+                await self._step()
+        except Exception as error:  # noqa: BLE001 - a mistake here must leave nobody waiting
+            for entry in tuple(self._schedule.entries.values()):
+                self._fail(entry, error)
+        finally:
+            if self._task is asyncio.current_task():
+                self._task = None
+
+    async def _step(self) -> None:
+        """Read what is to be read next, when it is due and its turn has come."""
+        loop, turns = asyncio.get_running_loop(), self._session.turns
+        look = self._schedule.next(loop.time())
+        if isinstance(look, float) or len(self._looks) >= _AT_ONCE:
+            await self._rest(look if isinstance(look, float) else inf)
+            return
+        self._share()
+        limit = turns.budget.limit
+        hurried = self._schedule.hurries(look, loop.time(), limit)
+        turn = await turns.wait(Lane.POLL, hurried=hurried)
+        look = self._schedule.next(loop.time())  # there may be something better by now
+        if isinstance(look, float):
+            turns.refund(Lane.POLL)
+            return
+        self._schedule.began(look)
+        self._spawn(look, turn)
+
+    def _share(self) -> None:
+        to_start = sum(each() for each in self._starters)
+        budget = self._session.turns.budget
+        budget.share = self._schedule.share(budget.limit, to_start)
+
+    async def _rest(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._bell = loop.create_future()
+        timer = None if seconds == inf else loop.call_later(seconds, self._ring)
+        try:
+            await self._bell
+        finally:
+            self._bell = None
+            if timer is not None:
+                timer.cancel()
+
+    def _ring(self) -> None:
+        if self._bell is not None and not self._bell.done():
+            self._bell.set_result(None)
+
+    def _spawn(self, look: Entry | Page, turn: int) -> None:
+        unused = [turn]  # taken out by the task, which may be cancelled before it begins
+        task = asyncio.get_running_loop().create_task(self._look(look, unused), context=Context())
+        self._looks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._looks.discard(task)
+            if unused:
+                self._session.turns.refund(Lane.POLL)
+            self._ring()
+
+        task.add_done_callback(ended)
+
+    async def _look(self, look: Entry | Page, unused: list[int]) -> None:
+        turn = unused.pop()
+        try:
+            if isinstance(look, Page):
+                await self._read_page(look, turn)
+            else:
+                await self._read_run(look, turn)
+        except Exception as error:  # noqa: BLE001 - as in _watch
+            all_entries = tuple(self._schedule.entries.values())
+            for entry in all_entries if isinstance(look, Page) else (look,):
+                self._fail(entry, error)
+
+    async def _read_run(self, entry: Entry, turn: int) -> None:
+        call = _operations.get_run(self._session.routes, entry.run_id)
+        try:
+            run = await self._session.attempt(call, entry.failures + 1, turn=turn)
+        except APIError as error:
+            failure = error
+        else:
+            now = asyncio.get_running_loop().time()
+            self._schedule.saw_run(entry, run, self._when_created(run), now)
+            self._tell(entry, run)
+            return
+        if self._schedule.entries.get(entry.run_id) is entry:
+            self._run_failed(entry, failure)
+
+    def _run_failed(self, entry: Entry, error: APIError) -> None:
+        entry.failures += 1
+        delay = self._patience(error, entry.failures)
+        if delay is None:
+            self._fail(entry, error)
+        else:
+            if isinstance(error, RateLimitError):
+                entry.failures -= 1  # others spend the budget, which is no news of the run
+            self._schedule.read_singly(entry, asyncio.get_running_loop().time() + delay)
+
+    def _patience(self, error: APIError, failures: int) -> float | None:
+        """Choose how long to leave alone what could not be read. None gives up."""
+        policy = self._session.retry
+        if isinstance(error, RateLimitError):
+            return self._session.random() if policy.accepts(error.retry_after) else None
+        if failures > policy.retries:
+            return None
+        if isinstance(error, ResponseDecodeError):
+            return policy.initial_delay
+        if not is_transient(error):
+            return None
+        return Retrying(policy, self._session.random, failures).delay(error, repeatable=True)
+
+    async def _read_page(self, page: Page, turn: int) -> None:
+        call = _operations.list_runs(
+            self._session.routes, since=page.since, offset=page.offset, limit=PAGE_SIZE
+        )
+        try:
+            rows = await self._session.attempt(call, turn=turn)
+        except APIError as error:
+            failure = error
+        else:
+            self._list_failures = 0
+            self._saw_page(page, rows)
+            return
+        self._list_failed(page, failure)
+
+    def _saw_page(self, page: Page, rows: tuple[RunSummary, ...]) -> None:
+        now = asyncio.get_running_loop().time()
+        if rows and not page.since - _SECOND <= rows[0].created_at <= rows[-1].created_at:
+            self._schedule.suspend_list(inf, now)  # it is not in the order that was asked for
+            return
+        self._schedule.saw_page(page, rows, now)
+        for row in rows:
+            entry = self._schedule.entries.get(row.id)
+            if entry is not None and entry.run is not None and row.status != RunStatus.WAITING:
+                entry.run = _joined(entry.run, row)
+                self._tell(entry, entry.run)
+
+    def _list_failed(self, page: Page, error: APIError) -> None:
+        now = asyncio.get_running_loop().time()
+        self._list_failures += not isinstance(error, RateLimitError)
+        delay = self._patience(error, self._list_failures)
+        if delay is not None:
+            self._schedule.page_failed(page, now + delay)
+            return
+        self._list_failures = 0
+        refused = isinstance(error, APIStatusError) and not is_transient(error)
+        self._schedule.suspend_list(inf if refused else now + _LIST_REST, now)
+
+
+def _seen_at(run: Run, created: float) -> float:
+    untouched = run.updated_at - run.created_at < _SECOND
+    return created if untouched and not run.is_terminal else -inf
+
+
+def _joined(run: Run, row: RunSummary) -> Run:
+    """Bring a known run up to date with what a list shows of it."""
+    if row.status == run.status and row.updated_at == run.updated_at:
+        return run
+    return evolve(
+        run,
+        status=row.status,
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+        updated_at=row.updated_at,
+        pending_human_request=None,
+    )

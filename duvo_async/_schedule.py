@@ -16,7 +16,7 @@ from duvo_async._pacing import WINDOW_SECONDS
 from duvo_async._sweep import Entry, Page, Sweep, worth
 from duvo_async.models import Run, RunStatus, RunSummary
 
-_SHARE_OF_AGE = 0.02
+_SHARE_OF_AGE = 0.015
 _SHORTEST = 1.0
 _LONGEST = 10.0
 _JITTER = 0.1
@@ -28,7 +28,7 @@ def poll_interval(age: float, random: Callable[[], float]) -> float:
     """Decide how long to leave a run alone.
 
     A young run is looked at often and an old one rarely, so that the delay in noticing its end
-    stays small beside its length: 2 % of its age, at least 1 s and at most 10 s, with 10 % of
+    stays small beside its length: 1.5 % of its age, at least 1 s and at most 10 s, with 10 % of
     jitter to either side.
 
     Args:
@@ -142,7 +142,7 @@ class Schedule:
         if self._without_list:
             return 0.0
         windows = max(to_start / limit, 0.5)
-        reads = self._sweep.weight() * sqrt(WINDOW_SECONDS / (2 * windows))
+        reads = self._sweep.weight(min(to_start, limit)) * sqrt(WINDOW_SECONDS / (2 * windows))
         return min(max(reads / limit, _LEAST_SHARE), _MOST_SHARE)
 
     def began(self, look: Entry | Page) -> None:

@@ -20,14 +20,14 @@ PAGE_SIZE = 100
 """Runs on a page (API reference, "List Runs")."""
 _CYCLE = 2.0
 _LONGEST_CYCLE = 10.0
-_SHARE_OF_AGE = 0.01
+_SHARE_OF_AGE = 0.005
 """A page is read again after this share of its runs' age, within the bounds above, in seconds."""
 _EARLIER = timedelta(seconds=1)
 """How much earlier than its first run a page begins: what `since` compares is not documented."""
 _SHOWN_AFTER = 5.0
 """Seconds after which a run that was started must be in the list, else it is read singly."""
-_YOUNG = 10.0
-"""Seconds added to an age, so that not even new runs seem sure to end at once."""
+_YOUNG = 60.0
+"""Seconds added to an age: of runs this old, as many end in the next minute as later."""
 
 
 class Listener(Protocol):
@@ -42,7 +42,7 @@ class Listener(Protocol):
         ...
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)
 class Entry:
     """A waiting run.
 
@@ -204,14 +204,18 @@ class Sweep:
                 best, most = ahead, value
         return best, most, soonest
 
-    def weight(self) -> float:
-        """Sum up, over the pages, the roots of the rates at which runs end on them."""
+    def weight(self, to_come: float = 0.0) -> float:
+        """Sum up, over the pages, the roots of the rates at which runs end on them.
+
+        Args:
+            to_come: How many more runs are about to be started.
+        """
         seen = sum(
             sqrt(len(page.entries) * _hazard(page.seen_at - page.created))
             for page in self.pages
             if page.entries
         )
-        ahead = len(self.unplaced)
+        ahead = len(self.unplaced) + to_come
         pages = ahead * self._dilution() / PAGE_SIZE
         return seen + sqrt(pages * ahead * _hazard(0.0))
 
@@ -246,6 +250,8 @@ class Sweep:
             if (entry := entries.get(row.id)) is not None:
                 self._place(entry, page)
                 entry.seen_at = now
+        if not self.unplaced:
+            self.unplaced = {}  # a dict that was large keeps its size
         lost = [entry for entry in page.entries.values() if entry.seen_at != now]
         lost += self._overdue(page, rows, now)
         for entry in lost:

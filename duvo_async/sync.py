@@ -106,6 +106,8 @@ class Runs(_Mirror[AsyncRuns]):
     wait: Final = blocking(AsyncRuns.wait)
     execute: Final = blocking(AsyncRuns.execute)
     watch: Final = blocking_items(AsyncRuns.watch)
+    wait_many: Final = blocking_items(AsyncRuns.wait_many)
+    map: Final = blocking_items(AsyncRuns.map)
     messages: Final = blocking_items(AsyncRuns.messages)
     messages_page: Final = blocking(AsyncRuns.messages_page)
     post_message: Final = blocking(AsyncRuns.post_message)

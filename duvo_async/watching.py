@@ -1,7 +1,7 @@
 """The one task of a client that looks how runs are getting on, for all who wait for them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from copy import copy
 from datetime import timedelta
@@ -63,6 +63,7 @@ class Watcher:
         self._bell: asyncio.Future[None] | None = None
         self._list_failures = 0
         self._starters: list[Callable[[], float]] = []
+        self._leaves: set[Callable[[], Awaitable[None]]] = set()
         self._closed = False
 
     @property
@@ -124,6 +125,14 @@ class Watcher:
         self._remove(entry)
         return entry.run
 
+    def listeners(self) -> list[Listener]:
+        """Give all that wait for runs."""
+        found: list[Listener] = []
+        for entry in self._schedule.entries.values():
+            listener = entry.listener
+            found += listener.listeners if isinstance(listener, _Several) else [listener]
+        return found
+
     def add_starter(self, to_start: Callable[[], float]) -> None:
         """Leave most of the budget to somebody who starts runs.
 
@@ -136,10 +145,29 @@ class Watcher:
 
     def remove_starter(self, to_start: Callable[[], float]) -> None:
         """Take the budget back."""
-        self._starters.remove(to_start)
+        if to_start in self._starters:
+            self._starters.remove(to_start)
+
+    def at_close(self, leave: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Have something done before the client closes, unless it was done before.
+
+        Returns:
+            Does it, and forgets it.
+        """
+        self._leaves.add(leave)
+
+        async def now() -> None:
+            try:
+                await leave()
+            finally:
+                self._leaves.discard(leave)
+
+        return now
 
     async def close(self) -> None:
         """End all waits with an error."""
+        for leave in tuple(self._leaves):
+            await leave()
         self._closed = True
         for entry in tuple(self._schedule.entries.values()):
             closed = ClientClosedError(
@@ -163,6 +191,7 @@ class Watcher:
                 )
             self._loop, self._task, self._looks, self._bell = loop, None, set(), None
             self._schedule, self._starters = Schedule(self._session.random), []
+            self._leaves = set()
         return loop
 
     def _when_created(self, run: Run) -> float:

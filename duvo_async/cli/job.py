@@ -16,6 +16,7 @@ from duvo_async import (
     NotFoundError,
     Run,
     UploadSourceError,
+    WaitTimeout,
 )
 from duvo_async.cli.answers import Answers
 from duvo_async.cli.views import View
@@ -171,6 +172,9 @@ async def _follow(duvo: AsyncDuvo, job: Job, run: Run) -> Run:
         ended = await duvo.runs.wait(
             run, timeout=job.timeout, on_human_request=answer, on_update=updated
         )
+    except WaitTimeout:
+        await transcript.catch_up()  # what it has said by now, it may not say again
+        raise
     finally:
         follower.cancel()
         # Should reading along have failed, what it missed is caught up with, or fails, below.

@@ -1,6 +1,14 @@
 """Runs: start them, wait for them, talk with them."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 
 from duvo_async import _operations
 from duvo_async._callbacks import invoke
@@ -9,14 +17,18 @@ from duvo_async._protocol import Call
 from duvo_async._session import Session, keyed
 from duvo_async.answering import Answers, OnHumanRequest
 from duvo_async.errors import HumanRequestPending
+from duvo_async.fanout import Batch, Inputs
 from duvo_async.models import (
     AnsweredHumanRequest,
     HumanAnswer,
     Message,
     MessagesPage,
     Run,
+    RunOutcome,
     StopResult,
 )
+from duvo_async.settings import check_count
+from duvo_async.starting import Given, Starts
 from duvo_async.uploading import Files, Uploader
 from duvo_async.waiting import OnUpdate, Waits, check_wait
 from duvo_async.watching import Watcher
@@ -201,6 +213,110 @@ class AsyncRuns:
         self._check_run(run)
         return AsyncItems(lambda: self._waits.changes(run, timeout))
 
+    def wait_many(
+        self,
+        runs: Inputs[str | Run],
+        *,
+        timeout: float | None = None,
+        on_human_request: OnHumanRequest | None = None,
+    ) -> AsyncItems[RunOutcome]:
+        """Wait for many runs: `async for outcome in duvo.runs.wait_many(runs)`.
+
+        All waits of a client share its budget of requests: hundreds of runs are looked at with one
+        request where the API lists runs.
+
+        Args:
+            runs: Runs or their UUIDs; any iterable or async iterable.
+            timeout: Seconds to wait for each run, from when it was taken in. None waits for ever.
+            on_human_request: As in `wait`. None leaves what a run asks to its outcome.
+
+        Returns:
+            An async iterable of one outcome for each run, in the order in which they end. One run's
+            trouble never ends the others. Leaving it early ends the waits; the runs go on.
+
+        Raises:
+            ValueError: The time-out is not positive. An id that is empty or has a slash is found
+                with the first step, before anything is sent.
+            TypeError: `runs` cannot be iterated over.
+        """
+        check_wait(timeout, on_human_request=on_human_request)
+        _check_inputs("runs", runs)
+        return AsyncItems(
+            lambda: self._batch(timeout, on_human_request).outcomes(Given(runs, self._check_run))
+        )
+
+    def map(  # noqa: PLR0913 - what start and wait_many take
+        self,
+        agent_id: str,
+        messages: Inputs[str | None],
+        *,
+        sandbox_id: str | None = None,
+        max_outstanding: int | None = None,
+        timeout: float | None = None,
+        on_human_request: OnHumanRequest | None = None,
+        idempotency_keys: Inputs[str] | None = None,
+        stop_on_exit: bool = False,
+    ) -> AsyncItems[RunOutcome]:
+        """Start a run with each message, and wait for all: `async for outcome in duvo.runs.map(…)`.
+
+        Runs are started as fast as the key's budget allows, with a part of it kept for seeing which
+        have ended. Nothing is started before the first step.
+
+        Args:
+            agent_id: The assignment's UUID.
+            messages: What to tell each run; any iterable or async iterable, of any length, read as
+                runs are started. None among them tells nothing.
+            sandbox_id: A sandbox for all of them. None gives them none.
+            max_outstanding: How many runs may be started and not ended. None for any number.
+            timeout: Seconds to wait for each run, from its start. None waits for ever.
+            on_human_request: As in `wait`. None leaves what a run asks to its outcome.
+            idempotency_keys: A key for each message, as many: with the same keys the same runs are
+                started. None makes a key for each start.
+            stop_on_exit: Whether to stop the runs that have not ended when the iteration is left
+                early, or the client closed. Else they go on.
+
+        Returns:
+            An async iterable of one outcome for each message, in the order in which they end. An
+            input whose start fails is an outcome with its error. Should reading the messages fail,
+            that error is raised after the outcomes of those that were read.
+
+        Raises:
+            ValueError: An argument is empty or out of range.
+            TypeError: `messages` is a string, or cannot be iterated over.
+        """
+        check_wait(timeout, on_human_request=on_human_request)
+        _check_inputs("messages", messages)
+        if idempotency_keys is not None:
+            _check_inputs("idempotency_keys", idempotency_keys)
+        if max_outstanding is not None:
+            check_count("max_outstanding", max_outstanding)
+
+        def start(message: str | None, key: str | None) -> Call[Run]:
+            return _operations.start_run(
+                self._session.routes,
+                agent_id=agent_id,
+                message=message,
+                sandbox_id=sandbox_id,
+                webhook_url=None,
+                idempotency_key=key,
+            )
+
+        start(None, None)  # wrong arguments fail here
+        stop = self.stop if stop_on_exit else None
+
+        def outcomes() -> AsyncGenerator[Sequence[RunOutcome], None]:
+            starts = Starts(
+                self._session,
+                self._watcher,
+                messages,
+                idempotency_keys,
+                start,
+                max_outstanding=max_outstanding,
+            )
+            return self._batch(timeout, on_human_request, stop).outcomes(starts)
+
+        return AsyncItems(outcomes)
+
     def messages(
         self, run_id: str, *, follow: bool = False, page_size: int = _operations.MAX_PAGE_SIZE
     ) -> AsyncItems[Message]:
@@ -335,8 +451,22 @@ class AsyncRuns:
             _operations.stop_run(self._session.routes, run_id, idempotency_key=idempotency_key)
         )
 
+    def _batch(
+        self,
+        timeout: float | None,
+        on_human_request: OnHumanRequest | None,
+        stop: Callable[[str], Awaitable[object]] | None = None,
+    ) -> Batch:
+        return Batch(
+            self._watcher,
+            self._answers,
+            timeout=timeout,
+            on_human_request=on_human_request,
+            stop=stop,
+        )
+
     def _check_run(self, run: str | Run) -> None:
-        self._session.routes.run(run.id if isinstance(run, Run) else run)
+        self._session.routes.run(run.id if isinstance(run, Run) else run)  # checks the id
 
     async def _message_batches(
         self, run_id: str, *, follow: bool, page_size: int
@@ -357,3 +487,10 @@ class AsyncRuns:
                 return
             # Once the run is seen to have ended, one more look finds what it said last.
             ended = await self._waits.pause(run_id)
+
+
+def _check_inputs(name: str, inputs: object) -> None:
+    if isinstance(inputs, (str, bytes)):
+        raise TypeError(f"{name} must be many, not one {type(inputs).__name__}: put it in a list")
+    if not isinstance(inputs, (Iterable, AsyncIterable)):
+        raise TypeError(f"{name} must be an iterable, not {type(inputs).__name__}")

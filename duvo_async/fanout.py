@@ -1,0 +1,309 @@
+"""Many runs at once: what became of each, in the order in which they end."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias, TypeVar
+
+from attrs import define
+
+from duvo_async._callbacks import caller
+from duvo_async.answering import Answers, OnHumanRequest
+from duvo_async.errors import ClientClosedError, DuvoError, HumanRequestPending, WaitTimeout
+from duvo_async.models import HumanRequest, Run, RunOutcome
+from duvo_async.watching import Watcher
+
+_T = TypeVar("_T")
+Inputs: TypeAlias = Iterable[_T] | AsyncIterable[_T]
+"""Anything that can be iterated over, however long, read as it is needed."""
+
+_logger = logging.getLogger("duvo_async")
+
+
+class Feed(Protocol):
+    """Where the runs of a batch come from."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether runs are being started."""
+        ...
+
+    async def feed(self, batch: "Batch") -> None:
+        """Add the runs."""
+        ...
+
+    async def end(self, *, lose_none: bool) -> None:
+        """Start no more; wait for the starts that were sent if none may be lost sight of."""
+        ...
+
+
+@define(eq=False, weakref_slot=False)
+class _Slot:
+    """One of the runs: a listener that knows its place.
+
+    Attributes:
+        batch: Where it belongs.
+        index: The position of its input.
+        run: The run as it was last seen, or its id.
+        open: Whether it is waited for.
+    """
+
+    batch: "Batch"
+    index: int
+    run: Run | str
+    open: bool = True
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.run.id if isinstance(self.run, Run) else self.run
+
+    def told(self, run: Run) -> bool:
+        """Hear how the run is."""
+        self.run = run
+        return self.batch.told(self, run)
+
+    def failed(self, error: Exception) -> None:
+        """Hear why nothing more will be told."""
+        self.batch.finish(self, error=error)
+
+
+class Batch:
+    """Runs that are waited for together.
+
+    Args:
+        watcher: Tells how runs are getting on.
+        answers: Answers what runs ask.
+        timeout: Seconds for each run. None for ever.
+        on_human_request: Answers what runs ask. None leaves it to the outcome.
+        stop: Stops a run when the outcomes are left early. None lets the runs go on.
+
+    Attributes:
+        outstanding: How many runs are waited for.
+        blocking: Whether the caller is a thread that waits for each step.
+        on_room: Called when a run has ended.
+    """
+
+    def __init__(
+        self,
+        watcher: Watcher,
+        answers: Answers,
+        *,
+        timeout: float | None,
+        on_human_request: OnHumanRequest | None,
+        stop: Callable[[str], Awaitable[object]] | None = None,
+    ) -> None:
+        self._watcher = watcher
+        self._answers = answers
+        self._timeout = timeout
+        self._on_human_request = on_human_request
+        self._stop = stop
+        self._outcomes: deque[RunOutcome] = deque()
+        self._deadlines: deque[tuple[float, _Slot]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._handlers: dict[_Slot, asyncio.Task[None]] = {}
+        self._errands: deque[Callable[[], Awaitable[None]]] = deque()
+        self._bell: asyncio.Future[None] | None = None
+        self._failure: BaseException | None = None
+        self._left = False
+        self.outstanding: int = 0
+        self.blocking: bool = False
+        self.on_room: Callable[[], None] | None = None
+
+    # --- the caller's side -----------------------------------------------------------------------
+
+    async def outcomes(self, feed: Feed) -> AsyncGenerator[Sequence[RunOutcome], None]:
+        """Give the outcomes as they come.
+
+        Args:
+            feed: Adds the runs.
+        """
+        # Handlers and inputs of a blocking caller are his thread's, which is here during a step.
+        self.blocking = caller.get() is not None
+        feeder = asyncio.create_task(self._fill(feed))
+        leave = self._watcher.at_close(lambda: self._leave(feed, feeder))
+        try:
+            while True:
+                while self._errands:
+                    await self._errands.popleft()()
+                if self._outcomes:
+                    outcomes = tuple(self._outcomes)
+                    self._outcomes.clear()
+                    yield outcomes
+                elif self.outstanding or feed.busy or not feeder.done():
+                    self._bell = asyncio.get_running_loop().create_future()
+                    await self._bell
+                else:
+                    break
+        finally:
+            await leave()
+        if self._failure is not None:
+            raise self._failure
+
+    async def in_step(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do something that is the caller's: for a blocking one, in his thread."""
+        if not self.blocking:
+            return await work()
+        result: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+
+        async def errand() -> None:
+            if result.done():
+                return  # who asked for it was cancelled
+            try:
+                value = await work()
+            except Exception as error:  # noqa: BLE001 - it belongs to who asked
+                _settle(result, error=error)
+            else:
+                if not result.done():
+                    result.set_result(value)
+
+        self._errands.append(errand)
+        self.ring()
+        return await result
+
+    def ring(self) -> None:
+        """Have the caller look whether there is something new."""
+        if self._bell is not None and not self._bell.done():
+            self._bell.set_result(None)
+
+    async def _fill(self, feed: Feed) -> None:
+        try:
+            await feed.feed(self)
+        except Exception as error:  # noqa: BLE001 - the caller gets it after the outcomes
+            self._failure = error
+        finally:
+            self.ring()
+
+    async def _leave(self, feed: Feed, feeder: "asyncio.Task[None]") -> None:
+        """Wait no longer; stop the runs that have not ended, if that was asked for."""
+        if self._left:
+            return
+        self._left = True
+        if not feeder.done():
+            self._failure = ClientClosedError(
+                "the client was closed before all inputs were read; runs that were started go on"
+            )
+        answering = list(self._handlers)
+        tasks = [feeder, *self._handlers.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await feed.end(lose_none=self._stop is not None)
+        if self._timer is not None:
+            self._timer.cancel()
+        # No list of one's own is kept for this: it would cost each run that waits.
+        heard = (each for each in self._watcher.listeners() if isinstance(each, _Slot))
+        left = [*answering, *(slot for slot in heard if slot.batch is self)]
+        for slot in left:
+            self._watcher.forget(slot.run_id, slot)
+        if self._stop is not None:
+            await _stop_all([slot.run_id for slot in left], self._stop)
+        for slot in left:
+            self.finish(slot, error=ClientClosedError("the client was closed; the run goes on"))
+
+    # --- the runs' side --------------------------------------------------------------------------
+
+    def add(self, index: int, run: Run | str) -> None:
+        """Wait for a run."""
+        slot = _Slot(self, index, run)
+        self.outstanding += 1
+        if self._timeout is not None:
+            # All have the same time, so that the first to come is the first to be over.
+            deadline = asyncio.get_running_loop().time() + self._timeout
+            self._deadlines.append((deadline, slot))
+            self._set_timer()
+        self._watcher.listen(run, slot)
+
+    def add_failure(self, index: int, error: Exception) -> None:
+        """Tell that there is no run for an input."""
+        self._outcomes.append(RunOutcome(index=index, run_id=None, run=None, error=error))
+        self.ring()
+
+    def told(self, slot: _Slot, run: Run) -> bool:
+        """Hear how a run is; say whether nothing more needs to be told."""
+        if run.is_terminal:
+            self.finish(slot)
+            return True
+        if not self._answers.wanted(run):
+            return False
+        if self._on_human_request is None:
+            self.finish(slot, human_request=run.pending_human_request)
+        else:
+            self._handlers[slot] = asyncio.create_task(self._answer(slot, run))
+        return True
+
+    def finish(
+        self,
+        slot: _Slot,
+        *,
+        human_request: HumanRequest | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        """Note what became of a run."""
+        if not slot.open:
+            return
+        slot.open = False
+        self.outstanding -= 1
+        if self.on_room is not None:
+            self.on_room()
+        self._outcomes.append(
+            RunOutcome(
+                index=slot.index,
+                run_id=slot.run_id,
+                run=slot.run if isinstance(slot.run, Run) else None,
+                human_request=human_request,
+                error=error,
+            )
+        )
+        self.ring()
+
+    async def _answer(self, slot: _Slot, run: Run) -> None:
+        try:
+            await self.in_step(lambda: self._answers.bring(run, self._on_human_request))
+        except HumanRequestPending as pending:
+            self.finish(slot, human_request=pending.request)
+        except Exception as error:  # noqa: BLE001 - one run's trouble never ends the others
+            self.finish(slot, error=error)
+        else:
+            self._watcher.listen(run, slot, seen_at=float("-inf"))
+        finally:
+            del self._handlers[slot]
+
+    def _set_timer(self) -> None:
+        while self._deadlines and not self._deadlines[0][1].open:
+            self._deadlines.popleft()
+        if self._deadlines and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(self._deadlines[0][0], self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, slot = self._deadlines.popleft()
+            if slot.open:
+                self._time_out(slot)
+        self._set_timer()
+
+    def _time_out(self, slot: _Slot) -> None:
+        self._watcher.forget(slot.run_id, slot)
+        if slot in self._handlers:
+            self._handlers[slot].cancel()
+        known = slot.run if isinstance(slot.run, Run) else None
+        timeout = self._timeout or 0.0
+        self.finish(slot, error=WaitTimeout(slot.run_id, run=known, timeout=timeout))
+
+
+def _settle(future: "asyncio.Future[_T]", error: Exception) -> None:
+    if isinstance(error, StopIteration):  # which no future can hold
+        error = RuntimeError(f"the function raised {error!r}")
+    if not future.done():
+        future.set_exception(error)
+
+
+async def _stop_all(run_ids: Sequence[str], stop: Callable[[str], Awaitable[object]]) -> None:
+    results = await asyncio.gather(*map(stop, run_ids), return_exceptions=True)
+    for run_id, result in zip(run_ids, results, strict=True):
+        if isinstance(result, DuvoError):
+            _logger.warning("run %s could not be stopped: %s", run_id, result)

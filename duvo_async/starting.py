@@ -1,0 +1,190 @@
+"""Where the runs of a fan-out come from: runs that there are, or inputs to start them with."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from operator import length_hint
+from typing import Final, TypeVar
+
+from duvo_async._callbacks import invoke
+from duvo_async._pacing import Lane
+from duvo_async._protocol import Call
+from duvo_async._session import Session, keyed
+from duvo_async.fanout import Batch, Inputs
+from duvo_async.models import Run
+from duvo_async.watching import Watcher
+
+_T = TypeVar("_T")
+
+_AT_ONCE = 32
+"""Runs that are being started; inputs are read no further ahead."""
+_END: Final = object()
+
+
+class Given:
+    """Runs that there are.
+
+    Args:
+        runs: The runs or their ids.
+        check: Raises for what is no run.
+    """
+
+    def __init__(self, runs: Inputs[Run | str], check: Callable[[Run | str], object]) -> None:
+        self._runs = runs
+        self._check = check
+        self.busy: bool = False
+
+    async def feed(self, batch: Batch) -> None:
+        """Add the runs."""
+        if isinstance(self._runs, AsyncIterable):
+            async for index, run in _numbered(self._runs, batch):
+                self._check(run)
+                batch.add(index, run)
+            return
+        # What is wrong among them is found before anything is sent.
+        runs = [run async for _, run in _numbered(self._runs, batch)]
+        for run in runs:
+            self._check(run)
+        for index, run in enumerate(runs):
+            batch.add(index, run)
+
+    async def end(self, *, lose_none: bool) -> None:
+        """Add no more."""
+
+
+class Starts:
+    """Runs that are started, each with an input of its own.
+
+    Args:
+        session: Makes the calls.
+        watcher: Leaves the budget to the starts.
+        messages: What to tell each run. None among them tells nothing.
+        idempotency_keys: A key for each. None makes them.
+        call: Makes the call that starts a run with a message and a key.
+        max_outstanding: How many runs may be started and not ended. None for any number.
+    """
+
+    def __init__(  # noqa: PLR0913 - what runs are started with
+        self,
+        session: Session,
+        watcher: Watcher,
+        messages: Inputs[str | None],
+        idempotency_keys: Inputs[str] | None,
+        call: Callable[[str | None, str | None], Call[Run]],
+        *,
+        max_outstanding: int | None,
+    ) -> None:
+        self._session = session
+        self._watcher = watcher
+        self._messages = messages
+        self._keys = idempotency_keys
+        self._call = call
+        self._max_outstanding = max_outstanding
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sent: set[asyncio.Task[None]] = set()
+        self._room: asyncio.Future[None] | None = None
+        self._read = 0
+        self._total = length_hint(messages, -1)
+
+    @property
+    def busy(self) -> bool:
+        """Whether runs are being started."""
+        return bool(self._tasks)
+
+    async def feed(self, batch: Batch) -> None:
+        """Read the inputs, and start a run with each."""
+        keys = None if self._keys is None else _numbered(self._keys, batch)
+        self._watcher.add_starter(self._to_start)
+        try:
+            await self._make_room(batch)
+            async for index, message in _numbered(self._messages, batch):
+                self._read = index + 1
+                key = None if keys is None else await _next_key(keys, index)
+                self._begin(batch, index, message, key)
+                await self._make_room(batch)
+            self._total = self._read
+        finally:
+            self._watcher.remove_starter(self._to_start)
+
+    async def end(self, *, lose_none: bool) -> None:
+        """Start no more; wait for the starts that were sent if none may be lost sight of."""
+        for task in self._tasks - (self._sent if lose_none else set()):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _to_start(self) -> float:
+        """Guess how many starts are still to come: of an unknown number, as many as there were."""
+        rest = self._read if self._total < 0 else max(0, self._total - self._read)
+        return rest + len(self._tasks)
+
+    async def _make_room(self, batch: Batch) -> None:
+        most = self._max_outstanding
+        while len(self._tasks) >= _AT_ONCE or (
+            most is not None and len(self._tasks) + batch.outstanding >= most
+        ):
+            self._room = asyncio.get_running_loop().create_future()
+            batch.on_room = self._ring
+            await self._room
+
+    def _ring(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def _begin(self, batch: Batch, index: int, message: str | None, key: str | None) -> None:
+        task = asyncio.create_task(self._start(batch, index, message, key))
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._sent.discard(task)
+            self._ring()
+            batch.ring()
+
+        task.add_done_callback(ended)
+
+    async def _start(self, batch: Batch, index: int, message: str | None, key: str | None) -> None:
+        try:
+            call = self._call(message, key)
+            call = Call(keyed(call.request), call.decode)
+            turn: int | None = await self._session.turns.wait(Lane.START)
+            task = asyncio.current_task()
+            if task is not None:
+                self._sent.add(task)
+
+            def attempt(number: int) -> Awaitable[Run]:
+                nonlocal turn
+                given, turn = turn, None
+                return self._session.attempt(call, number, lane=Lane.START, turn=given)
+
+            run = await self._session.retrying(attempt, repeatable=True)
+        except Exception as error:  # noqa: BLE001 - one input's trouble never ends the others
+            batch.add_failure(index, error)
+        else:
+            batch.add(index, run)
+
+
+async def _next_key(keys: AsyncIterator[tuple[int, str]], index: int) -> str:
+    async for _, key in keys:
+        return key
+    raise ValueError(f"idempotency_keys ended after {index}, before the messages did")
+
+
+async def _numbered(inputs: Inputs[_T], batch: Batch) -> AsyncIterator[tuple[int, _T]]:
+    """Read inputs one by one, those of a blocking caller in his thread."""
+    index = 0
+    if isinstance(inputs, AsyncIterable):
+        async for each in inputs:
+            yield index, each
+            index += 1
+        return
+    if isinstance(inputs, (list, tuple)) or not batch.blocking:
+        for index, each in enumerate(inputs):
+            yield index, each
+        return
+    iterator = iter(inputs)
+    while (value := await batch.in_step(lambda: invoke(_step, iterator))) is not _END:
+        yield index, value  # type: ignore[misc] # what the iterator gives
+        index += 1
+
+
+def _step(iterator: Iterator[object]) -> object:
+    return next(iterator, _END)

@@ -60,52 +60,46 @@ class Schedule:
     _list_from: float = -inf
     _without_list: bool = False
 
-    def add(self, entry: Entry, now: float) -> None:
-        """Take in a waiting run.
-
-        Args:
-            entry: The run; when it was `seen_at` says how soon it is read.
-            now: The time.
-        """
+    def add(self, entry: Entry) -> None:
+        """Take in a waiting run; when it was `seen_at` says how soon it is read."""
         self.entries[entry.run_id] = entry
-        if entry.run is None or entry.run.status == RunStatus.WAITING:
-            self._read_later(entry, now)
-        elif self._lists(now):
-            self._sweep.add(entry)
-            self._settle(now)
+        if entry.run is None or entry.run.status == RunStatus.WAITING or self._without_list:
+            self._read_later(entry)
         else:
-            self._read_later(entry, now)
+            self._sweep.add(entry)
+            self._settle()
 
-    def remove(self, entry: Entry, now: float) -> None:
+    def remove(self, entry: Entry) -> None:
         """Let a run go that nobody waits for any more."""
         del self.entries[entry.run_id]
         self._lone.pop(entry.run_id, None)
         entry.due = inf
         if (last := self._sweep.remove(entry)) is not None:
-            self._leave_alone(last, now)
+            self._leave_alone(last)
         if not self.entries:
             self._singles.clear()
             self._sweep = Sweep()
 
-    def next(self, now: float) -> Entry | Page | float:
+    def next(self, now: float) -> tuple[Entry | Page | None, float]:
         """Choose what to read.
 
         Returns:
-            A run to be read singly, a page of the list, or the seconds in which there is nothing
-            to read.
+            A run to be read singly, or a page of the list; None with the seconds in which there is
+            nothing to read, infinity while all is being read.
         """
         self._resume_lists(now)
-        page, value, page_due = self._sweep.best(now) if self._lists(now) else (None, 0.0, inf)
-        while self._singles and self._singles[0][0] != self._singles[0][2].due:
-            heappop(self._singles)  # it has ended, or was seen meanwhile
-        due = self._singles[0][0] if self._singles else inf
-        if due <= now:
-            entry = self._singles[0][2]
-            if page is None or worth(now, entry.created, entry.seen_at) >= value:
-                return entry
+        page, value, soonest = self._sweep.best(now) if now >= self._list_from else (None, 0.0, inf)
+        entry = self._first_single()
+        if entry is not None and entry.due <= now:
+            urgent = entry.due == -inf
+            if page is None or urgent or worth(now, entry.created, entry.seen_at) >= value:
+                return entry, 0.0
         if page is not None:
-            return page
-        return max(min(due, page_due, self._list_from if self._list_from > now else inf) - now, 0.0)
+            return page, 0.0
+        dues = [soonest] if entry is None else [soonest, entry.due]
+        if self._list_from > now:
+            dues.append(self._list_from)
+        return None, min(dues) - now
 
     def hurries(self, look: Entry | Page, now: float, limit: int) -> bool:
         """Tell whether to read without spreading the reads over the window.
@@ -165,11 +159,13 @@ class Schedule:
         entry.run, entry.created, entry.seen_at, entry.failures = run, created, now, 0
         if self.entries.get(entry.run_id) is not entry:
             return
-        if unknown and run.status != RunStatus.WAITING and self._lists(now):
+        if run.status == RunStatus.WAITING:
+            self._read_later(entry)
+        elif unknown and not self._without_list:
             self._sweep.add(entry)
-            self._settle(now)
-        elif entry.page is None or run.status == RunStatus.WAITING:
-            self._read_later(entry, now)
+            self._settle()
+        elif entry.page is None and entry.run_id not in self._sweep.unplaced:
+            self._read_later(entry)
 
     def saw_page(self, page: Page, rows: Sequence[RunSummary], now: float) -> None:
         """Take note of a page of the list."""
@@ -180,23 +176,23 @@ class Schedule:
         for row in rows:
             if (entry := self.entries.get(row.id)) is not None:
                 self._lone.pop(row.id, None)
-                self._seen_in_row(entry, row, now)
+                self._seen_in_row(entry, row)
         for entry in lost:
-            self.read_singly(entry, now)
+            self.read_singly(entry)
         if (last := self._sweep.last_on(page)) is not None:
-            self._leave_alone(last, now)
-        self._settle(now)
+            self._leave_alone(last)
+        self._settle()
 
-    def _seen_in_row(self, entry: Entry, row: RunSummary, now: float) -> None:
+    def _seen_in_row(self, entry: Entry, row: RunSummary) -> None:
         if row.status != RunStatus.WAITING:
             entry.due = inf
-        elif entry.run is None or entry.run.status != row.status:
-            self.read_singly(entry, now)  # the request that it waits for is in no list
+        elif entry.run is None or _differs(entry.run, row):
+            self.read_singly(entry)  # the request that it waits for is in no list
         elif entry.due == inf:
-            self._read_later(entry, now)
+            self._read_later(entry)
 
-    def read_singly(self, entry: Entry, due: float) -> None:
-        """Have a run read by itself."""
+    def read_singly(self, entry: Entry, due: float = -inf) -> None:
+        """Have a run read by itself: before anything else, unless it is said when."""
         entry.due = due
         heappush(self._singles, (due, next(self._number), entry))
 
@@ -205,7 +201,7 @@ class Schedule:
         page.reading = False
         self._list_from = until
 
-    def suspend_list(self, until: float, now: float) -> None:
+    def suspend_list(self, until: float) -> None:
         """Read all runs singly, until the list is tried again; infinity for never."""
         self._list_from = until
         self._without_list = True
@@ -214,32 +210,35 @@ class Schedule:
         for entry in self.entries.values():
             entry.page = None
             if entry.run is not None and entry.due == inf:
-                self._read_later(entry, now)
+                self._read_later(entry)
 
-    def _lists(self, now: float) -> bool:
-        return not self._without_list and now >= self._list_from
+    def _first_single(self) -> Entry | None:
+        """Find the run that is to be read singly next."""
+        while self._singles and self._singles[0][0] != self._singles[0][2].due:
+            heappop(self._singles)  # it has ended, or was seen meanwhile
+        return self._singles[0][2] if self._singles else None
 
     def _resume_lists(self, now: float) -> None:
         if self._without_list and now >= self._list_from:
             self._without_list = False
             self._sweep_all(self.entries.values())
 
-    def _read_later(self, entry: Entry, now: float) -> None:
+    def _read_later(self, entry: Entry) -> None:
         """Have a run read by itself when it has been left alone for long enough."""
         seen_at = entry.seen_at
         if seen_at == -inf:
-            self.read_singly(entry, now)
+            self.read_singly(entry)
         else:
             self.read_singly(entry, seen_at + poll_interval(seen_at - entry.created, self.random))
 
-    def _leave_alone(self, entry: Entry, now: float) -> None:
+    def _leave_alone(self, entry: Entry) -> None:
         """Read the only waiting run of its page singly."""
         if entry.page is not None and not entry.page.full:
             self._lone[entry.run_id] = entry  # the next may well be on the same page
         self._sweep.remove(entry)
-        self._read_later(entry, now)
+        self._read_later(entry)
 
-    def _settle(self, now: float) -> None:
+    def _settle(self) -> None:
         """Sweep for runs when there are two of them, and read the only one singly."""
         unplaced = self._sweep.unplaced
         if unplaced and (self._lone or self._sweep.open):
@@ -249,10 +248,14 @@ class Schedule:
             (entry,) = unplaced.values()
             self._sweep.remove(entry)
             self._lone[entry.run_id] = entry
-            self._read_later(entry, now)
+            self._read_later(entry)
 
     def _sweep_all(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             if entry.run is not None and entry.run.status != RunStatus.WAITING:
                 entry.due = inf
                 self._sweep.add(entry)
+
+
+def _differs(run: Run, row: RunSummary) -> bool:
+    return run.status != row.status or run.updated_at != row.updated_at

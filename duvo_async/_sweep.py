@@ -11,7 +11,7 @@ from math import inf, log, sqrt
 from operator import attrgetter
 from typing import Protocol
 
-from attrs import define, field
+from attrs import Factory, define, field
 
 from duvo_async._pacing import WINDOW_SECONDS
 from duvo_async.models import Run, RunSummary
@@ -77,6 +77,8 @@ class Page:
         entries: The waiting runs on it.
         seen_at: When it was last read.
         reading: Whether it is being read.
+        begins: When its first run was made, by the server's clock. Before it was read: `since`.
+        ends: When its last run was made.
         rows: How many runs it had.
         own: How many of them were waited for when they were first seen.
     """
@@ -86,6 +88,8 @@ class Page:
     entries: dict[str, Entry] = field(factory=dict[str, Entry])
     seen_at: float = -inf
     reading: bool = False
+    begins: datetime = field(default=Factory(lambda page: page.since, takes_self=True))
+    ends: datetime = field(default=Factory(lambda page: page.since, takes_self=True))
     rows: int = 0
     own: int = 0
 
@@ -246,6 +250,9 @@ class Sweep:
         page.reading = False
         page.seen_at = now
         page.rows = len(rows)
+        if rows:
+            page.begins = rows[0].created_at if page.offset else page.since
+            page.ends = rows[-1].created_at
         for row in rows:
             if (entry := entries.get(row.id)) is not None:
                 self._place(entry, page)
@@ -253,7 +260,7 @@ class Sweep:
         if not self.unplaced:
             self.unplaced = {}  # a dict that was large keeps its size
         lost = [entry for entry in page.entries.values() if entry.seen_at != now]
-        lost += self._overdue(page, rows, now)
+        lost += self._overdue(page, now)
         for entry in lost:
             self.remove(entry)
         self._drop(page)
@@ -270,16 +277,15 @@ class Sweep:
         if not page.entries and page is not self._tail and not page.reading:
             self.pages.pop(page, None)
 
-    def _overdue(self, page: Page, rows: Sequence[RunSummary], now: float) -> list[Entry]:
+    def _overdue(self, page: Page, now: float) -> list[Entry]:
         """Find the runs that are not on a page although they belong there by their age."""
-        newest = rows[-1].created_at if rows else page.since
         overdue: list[Entry] = []
         for entry in self._sorted():
             created_at = _created_at(entry)
-            if created_at >= newest and page.full:
+            if created_at >= page.ends and page.full:
                 break
-            late = created_at < newest or now - entry.created > _SHOWN_AFTER
-            if created_at >= page.since and late:
+            late = created_at < page.ends or now - entry.created > _SHOWN_AFTER
+            if created_at >= page.begins and late:
                 overdue.append(entry)
         return overdue
 
@@ -298,13 +304,14 @@ class Sweep:
             self._sorted()
         first = _created_at(next(iter(self.unplaced.values())))
         tail = self._tail
-        if tail is None or first < tail.since:
-            return Page(first - _EARLIER, 0)
+        since = first - _EARLIER
+        if tail is None or first < tail.begins:
+            return Page(since, 0)
         if not tail.full:
             return tail
-        if tail.own > 1 or tail.reading:
-            return Page(tail.since, tail.offset + PAGE_SIZE)
-        return Page(first - _EARLIER, 0)  # what is between is not ours
+        if tail.own <= 1 and since > tail.ends:
+            return Page(since, 0)  # what is between is not ours
+        return Page(tail.since, tail.offset + PAGE_SIZE)
 
     def _judge(self, page: Page, now: float) -> tuple[float, float]:
         """Tell when a page may be read on which unplaced runs should be, and what it is worth."""

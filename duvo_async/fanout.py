@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from contextvars import copy_context
 from typing import Protocol, TypeAlias, TypeVar
 
 from attrs import define
@@ -106,7 +107,8 @@ class Batch:
         self._errands: deque[Callable[[], Awaitable[None]]] = deque()
         self._bell: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
-        self._left = False
+        self._leaving: asyncio.Task[None] | None = None
+        self._context = copy_context()
         self.outstanding: int = 0
         self.blocking: bool = False
         self.on_room: Callable[[], None] | None = None
@@ -121,8 +123,9 @@ class Batch:
         """
         # Handlers and inputs of a blocking caller are his thread's, which is here during a step.
         self.blocking = caller.get() is not None
-        feeder = asyncio.create_task(self._fill(feed))
+        self._context = copy_context()
         leave = self._watcher.at_close(lambda: self._leave(feed, feeder))
+        feeder = asyncio.create_task(self._fill(feed))
         try:
             while True:
                 while self._errands:
@@ -176,10 +179,13 @@ class Batch:
             self.ring()
 
     async def _leave(self, feed: Feed, feeder: "asyncio.Task[None]") -> None:
-        """Wait no longer; stop the runs that have not ended, if that was asked for."""
-        if self._left:
-            return
-        self._left = True
+        """Wait no longer; whoever leaves first, all wait until it is done."""
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._wind_up(feed, feeder))
+        await asyncio.shield(self._leaving)
+
+    async def _wind_up(self, feed: Feed, feeder: "asyncio.Task[None]") -> None:
+        """End the waits; stop the runs that have not ended, if that was asked for."""
         if not feeder.done():
             self._failure = ClientClosedError(
                 "the client was closed before all inputs were read; runs that were started go on"
@@ -230,7 +236,10 @@ class Batch:
         if self._on_human_request is None:
             self.finish(slot, human_request=run.pending_human_request)
         else:
-            self._handlers[slot] = asyncio.create_task(self._answer(slot, run))
+            # The handler is the caller's, and so is the context in which it runs.
+            self._handlers[slot] = asyncio.get_running_loop().create_task(
+                self._answer(slot, run), context=self._context
+            )
         return True
 
     def finish(

@@ -89,7 +89,7 @@ class Watcher:
             else:
                 entry.listener = _Several([entry.listener, listener])
             if seen_at == -inf:
-                self._schedule.read_singly(entry, loop.time())
+                self._schedule.read_singly(entry)
                 self._ring()
             return
         entry = Entry(run_id, listener)
@@ -98,7 +98,7 @@ class Watcher:
             entry.created = self._when_created(run)
             entry.seen_at = _seen_at(run, entry.created) if seen_at is None else seen_at
             entry.seen_at = min(entry.seen_at, loop.time())  # clocks differ
-        self._schedule.add(entry, loop.time())
+        self._schedule.add(entry)
         self._ring()
         if self._task is None:
             # In a context of its own: what one caller set in his is nothing to the others.
@@ -154,6 +154,7 @@ class Watcher:
         Returns:
             Does it, and forgets it.
         """
+        self._here()
         self._leaves.add(leave)
 
         async def now() -> None:
@@ -198,8 +199,8 @@ class Watcher:
         return run.created_at.timestamp() - self._session.clock_offset
 
     def _remove(self, entry: Entry) -> None:
-        self._schedule.remove(entry, asyncio.get_running_loop().time())
-        if not self._schedule.entries:
+        self._schedule.remove(entry)
+        if not self._schedule.entries and self._loop is not None and not self._loop.is_closed():
             for task in (self._task, *self._looks):
                 if task is not None and task is not asyncio.current_task():
                     task.cancel()
@@ -228,16 +229,16 @@ class Watcher:
     async def _step(self) -> None:
         """Read what is to be read next, when it is due and its turn has come."""
         loop, turns = asyncio.get_running_loop(), self._session.turns
-        look = self._schedule.next(loop.time())
-        if isinstance(look, float) or len(self._looks) >= _AT_ONCE:
-            await self._rest(look if isinstance(look, float) else inf)
+        look, delay = self._schedule.next(loop.time())
+        if look is None or len(self._looks) >= _AT_ONCE:
+            await self._rest(delay or inf)
             return
         self._share()
         limit = turns.budget.limit
         hurried = self._schedule.hurries(look, loop.time(), limit)
         turn = await turns.wait(Lane.POLL, hurried=hurried)
-        look = self._schedule.next(loop.time())  # there may be something better by now
-        if isinstance(look, float):
+        look, _ = self._schedule.next(loop.time())  # there may be something better by now
+        if look is None:
             turns.refund(Lane.POLL)
             return
         self._schedule.began(look)
@@ -342,7 +343,7 @@ class Watcher:
     def _saw_page(self, page: Page, rows: tuple[RunSummary, ...]) -> None:
         now = asyncio.get_running_loop().time()
         if rows and not page.since - _SECOND <= rows[0].created_at <= rows[-1].created_at:
-            self._schedule.suspend_list(inf, now)  # it is not in the order that was asked for
+            self._schedule.suspend_list(inf)  # it is not in the order that was asked for
             return
         self._schedule.saw_page(page, rows, now)
         for row in rows:
@@ -360,7 +361,7 @@ class Watcher:
             return
         self._list_failures = 0
         refused = isinstance(error, APIStatusError) and not is_transient(error)
-        self._schedule.suspend_list(inf if refused else now + _LIST_REST, now)
+        self._schedule.suspend_list(inf if refused else now + _LIST_REST)
 
 
 def _seen_at(run: Run, created: float) -> float:

@@ -12,7 +12,7 @@ from rich.prompt import Confirm, Prompt
 from rich.text import Text
 
 from duvo_async import HumanAnswer, HumanRequest, HumanRequestPending, HumanRequestType, Question
-from duvo_async.cli.views import View, printable
+from duvo_async.cli.views import Output, printable
 
 
 @frozen
@@ -29,10 +29,10 @@ class Answers:
     approved: bool | None
     texts: tuple[str, ...]
     ask: bool
-    view: View
+    view: Output
 
     @classmethod
-    def parse(cls, *, approved: bool | None, texts: tuple[str, ...], ask: bool, view: View) -> Self:
+    def parse(cls, *, approved: bool | None, texts: tuple[str, ...], ask: bool, view: Output) -> Self:
         """Check the options."""
         for text in texts:
             if "=" not in text.strip("="):

@@ -48,6 +48,10 @@ class Settings:
         """Whether the API is this process's own, which ends with the command."""
         return self.base_url is not None
 
+    def client(self) -> AsyncDuvo:
+        """Make a client of that API."""
+        return AsyncDuvo(self.api_key, base_url=self.base_url)
+
 
 @define
 class Job:
@@ -60,6 +64,31 @@ class Job:
     answers: Answers
     view: View
     run: Run | None = None
+
+    def perform(self) -> int:
+        """Do the job.
+
+        Returns:
+            The exit code.
+
+        Raises:
+            DuvoError: It could not be done.
+            ValueError: An argument is wrong.
+        """
+        try:
+            run = asyncio.run(_perform(self))
+        except KeyboardInterrupt:
+            return _interrupted(self)
+        return COMPLETED if run.succeeded else FAILED
+
+    def failed(self, error: Exception) -> None:
+        """Say what went wrong."""
+        self.view.failed(error, self.run)
+
+    def unread(self) -> None:
+        """Say what becomes of the run when nobody reads any more what is printed."""
+        if self.run is not None and not self.run.is_terminal and not self.settings.local:
+            self.view.note(f"run {self.run.id} goes on")
 
 
 def exit_code(error: BaseException) -> int:
@@ -75,23 +104,6 @@ def exit_code(error: BaseException) -> int:
             return FAILED
 
 
-def perform(job: Job) -> int:
-    """Do the job.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        DuvoError: It could not be done.
-        ValueError: An argument is wrong.
-    """
-    try:
-        run = asyncio.run(_perform(job))
-    except KeyboardInterrupt:
-        return _interrupted(job)
-    return COMPLETED if run.succeeded else FAILED
-
-
 def _interrupted(job: Job) -> int:
     run = job.run
     if run is not None and not run.is_terminal and not job.settings.local:
@@ -105,16 +117,12 @@ def _interrupted(job: Job) -> int:
 
 
 async def _stop(settings: Settings, run_id: str) -> None:
-    async with _client(settings) as duvo:
+    async with settings.client() as duvo:
         await duvo.runs.stop(run_id)
 
 
-def _client(settings: Settings) -> AsyncDuvo:
-    return AsyncDuvo(settings.api_key, base_url=settings.base_url)
-
-
 async def _perform(job: Job) -> Run:
-    async with _client(job.settings) as duvo:
+    async with job.settings.client() as duvo:
         job.run = await _begin(duvo, job)
         job.view.status(job.run)
         return await _follow(duvo, job, job.run)

@@ -1,6 +1,7 @@
 """What the command prints: for a terminal, for a pipe, or as JSON for a program."""
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Generator
@@ -43,6 +44,11 @@ def printable(text: str) -> str:
     )
 
 
+def abandon_output() -> None:
+    """Print no more, since nobody reads it; else the interpreter would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _misleads(character: str) -> bool:
     return unicodedata.category(character) == "Cc" or character in _DIRECTIONS
 
@@ -50,8 +56,30 @@ def _misleads(character: str) -> bool:
 _DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-class View:
+class Output:
     """Plain lines, results to stdout and trouble to stderr."""
+
+    @contextmanager
+    def paused(self) -> Generator[None, None, None]:
+        """Keep quiet while something else uses the terminal."""
+        yield
+
+    def note(self, text: str) -> None:
+        """Say something that is no result."""
+        self._trouble(text)
+
+    def close(self) -> None:
+        """Finish."""
+
+    def _line(self, text: str) -> None:
+        click.echo(printable(text))
+
+    def _trouble(self, text: str) -> None:
+        click.echo(printable(text), err=True)
+
+
+class View(Output):
+    """What a run does, line by line."""
 
     def __init__(self, *, local: bool) -> None:
         self._local = local
@@ -59,11 +87,6 @@ class View:
     @contextmanager
     def uploading(self, _file: str) -> Generator[None, None, None]:
         """Show that a file is under way."""
-        yield
-
-    @contextmanager
-    def paused(self) -> Generator[None, None, None]:
-        """Keep quiet while something else uses the terminal."""
         yield
 
     def uploaded(self, file: str, uploaded: UploadedFile) -> None:
@@ -99,10 +122,6 @@ class View:
         if run is not None and going_on and not self._local:
             self.note(f"run {run.id} goes on")
 
-    def note(self, text: str) -> None:
-        """Say something that is no result."""
-        self._trouble(text)
-
     def wants_stopped(self, run: Run) -> bool:
         """Ask, after Ctrl-C, whether to stop the run; where nobody can be asked it goes on."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -116,15 +135,6 @@ class View:
 
     def interrupted(self) -> None:
         """Remember that Ctrl-C ended it."""
-
-    def close(self) -> None:
-        """Finish."""
-
-    def _line(self, text: str) -> None:
-        click.echo(printable(text))
-
-    def _trouble(self, text: str) -> None:
-        click.echo(printable(text), err=True)
 
 
 class TerminalView(View):
@@ -226,10 +236,11 @@ class JSONView(View):
 
     def close(self) -> None:
         """Print the document."""
-        click.echo(json.dumps(self._document, default=_plain, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(self._document, default=plain, ensure_ascii=False, indent=2))
 
 
-def _plain(value: Any) -> object:  # noqa: ANN401 - what json cannot write by itself
+def plain(value: Any) -> object:  # noqa: ANN401 - what json cannot write by itself
+    """Give what `json` can write in place of a value that it cannot."""
     if isinstance(value, datetime):
         return value.isoformat()
     if hasattr(value, "__attrs_attrs__"):

@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from contextvars import copy_context
+from math import inf
 from typing import Protocol, TypeAlias, TypeVar
 
 from attrs import define
@@ -275,7 +276,8 @@ class Batch:
         except Exception as error:  # noqa: BLE001 - one run's trouble never ends the others
             self.finish(slot, error=error)
         else:
-            self._watcher.listen(run, slot, seen_at=float("-inf"))
+            if slot.open:
+                self._watcher.listen(run, slot, seen_at=-inf)
         finally:
             del self._handlers[slot]
 

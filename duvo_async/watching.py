@@ -97,7 +97,6 @@ class Watcher:
             entry.run = run
             entry.created = self._when_created(run)
             entry.seen_at = _seen_at(run, entry.created) if seen_at is None else seen_at
-            entry.seen_at = min(entry.seen_at, loop.time())  # clocks differ
         self._schedule.add(entry)
         self._ring()
         if self._task is None:
@@ -196,7 +195,9 @@ class Watcher:
         return loop
 
     def _when_created(self, run: Run) -> float:
-        return run.created_at.timestamp() - self._session.clock_offset
+        """Give the moment in which a run was made; clocks that differ put none in the future."""
+        moment = run.created_at.timestamp() - self._session.clock_offset
+        return min(moment, asyncio.get_running_loop().time())
 
     def _remove(self, entry: Entry) -> None:
         self._schedule.remove(entry)

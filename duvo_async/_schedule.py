@@ -144,7 +144,7 @@ class Schedule:
         if isinstance(look, Page):
             self._sweep.began(look)
         else:
-            look.due = inf
+            look.due, look.reading = inf, True
 
     def saw_run(self, entry: Entry, run: Run, created: float, now: float) -> None:
         """Take note of a run that was read singly.
@@ -156,7 +156,8 @@ class Schedule:
             now: The time.
         """
         unknown = entry.run is None
-        entry.run, entry.created, entry.seen_at, entry.failures = run, created, now, 0
+        entry.run, entry.created, entry.seen_at = run, created, now
+        entry.reading, entry.failures = False, 0
         if self.entries.get(entry.run_id) is not entry:
             return
         if run.status == RunStatus.WAITING:
@@ -174,7 +175,8 @@ class Schedule:
             return
         lost = self._sweep.read(page, rows, self.entries, now)
         for row in rows:
-            if (entry := self.entries.get(row.id)) is not None:
+            entry = self.entries.get(row.id)
+            if entry is not None and entry.run is not None:
                 self._lone.pop(row.id, None)
                 self._seen_in_row(entry, row)
         for entry in lost:
@@ -185,11 +187,18 @@ class Schedule:
 
     def _seen_in_row(self, entry: Entry, row: RunSummary) -> None:
         if row.status != RunStatus.WAITING:
-            entry.due = inf
+            entry.due, entry.failures = inf, 0
+        elif entry.reading or entry.failures:
+            pass  # it is being read, or will be again
         elif entry.run is None or _differs(entry.run, row):
             self.read_singly(entry)  # the request that it waits for is in no list
         elif entry.due == inf:
             self._read_later(entry)
+
+    def run_failed(self, entry: Entry, until: float) -> None:
+        """Leave a run alone for a while that could not be read."""
+        entry.reading = False
+        self.read_singly(entry, until)
 
     def read_singly(self, entry: Entry, due: float = -inf) -> None:
         """Have a run read by itself: before anything else, unless it is said when."""
@@ -199,16 +208,17 @@ class Schedule:
     def page_failed(self, page: Page, until: float) -> None:
         """Leave the list alone for a while; waiting runs stay on their pages."""
         page.reading = False
-        self._list_from = until
+        if not self._without_list:
+            self._list_from = until
 
     def suspend_list(self, until: float) -> None:
         """Read all runs singly, until the list is tried again; infinity for never."""
         self._list_from = until
         self._without_list = True
+        self._sweep.forget()
         self._sweep = Sweep()
         self._lone.clear()
         for entry in self.entries.values():
-            entry.page = None
             if entry.run is not None and entry.due == inf:
                 self._read_later(entry)
 

@@ -199,7 +199,7 @@ class Session:
             response = await self._exchange(request, headers, authorization, attempts)
             return self._received(response, turn)
         finally:
-            self.turns.release()
+            self.turns.release(turn)
 
     async def _exchange(
         self,

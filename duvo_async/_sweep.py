@@ -7,7 +7,7 @@ that a page shows the same runs each time, and one without waiting runs need not
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from math import inf, log, sqrt
+from math import inf, log1p, sqrt
 from operator import attrgetter
 from typing import Protocol
 
@@ -26,6 +26,7 @@ _EARLIER = timedelta(seconds=1)
 """How much earlier than its first run a page begins: what `since` compares is not documented."""
 _SHOWN_AFTER = 5.0
 """Seconds after which a run that was started must be in the list, else it is read singly."""
+_SMALL = 1e-6
 _YOUNG = 60.0
 """Seconds added to an age: of runs this old, as many end in the next minute as later."""
 
@@ -54,6 +55,7 @@ class Entry:
         seen_at: When it was last seen. Minus infinity for never.
         due: When to read it singly. Infinity for not at all.
         page: Where the list shows it. None when that is not known.
+        reading: Whether it is being read by itself.
         failures: How often reading it has failed since it was last seen.
     """
 
@@ -64,6 +66,7 @@ class Entry:
     seen_at: float = -inf
     due: float = inf
     page: "Page | None" = None
+    reading: bool = False
     failures: int = 0
 
 
@@ -130,8 +133,10 @@ def worth(now: float, created: float, seen_at: float) -> float:
         return 0.0
     if since == inf:
         return inf
-    before = max(seen_at - created, 0.0) + _YOUNG
-    return since * (since / (before * log((before + since) / before)) - 1)
+    growth = since / (max(seen_at - created, 0.0) + _YOUNG)
+    if growth < _SMALL:  # what follows would be lost in rounding
+        return since * growth / 2
+    return since * (growth / log1p(growth) - 1)
 
 
 @define(eq=False)
@@ -198,13 +203,15 @@ class Sweep:
                 continue
             if (due := page.due()) > now:
                 soonest = min(soonest, due)
-            elif (value := len(page.entries) * worth(now, page.created, page.seen_at)) > most:
+                continue
+            value = len(page.entries) * worth(now, page.created, page.seen_at)
+            if best is None or value > most:
                 best, most = page, value
         if ahead is not None and not ahead.reading:
             due, value = self._judge(ahead, now)
             if due > now:
                 soonest = min(soonest, due)
-            elif value > most:
+            elif best is None or value > most:
                 best, most = ahead, value
         return best, most, soonest
 
@@ -222,6 +229,13 @@ class Sweep:
         ahead = len(self.unplaced) + to_come
         pages = ahead * self._dilution() / PAGE_SIZE
         return seen + sqrt(pages * ahead * _hazard(0.0))
+
+    def forget(self) -> None:
+        """Forget which runs are on which pages, also of those that are being read."""
+        for page in self.pages:
+            for entry in page.entries.values():
+                entry.page = None
+            page.entries.clear()
 
     def began(self, page: Page) -> None:
         """Remember that a page is being read."""
@@ -254,7 +268,8 @@ class Sweep:
             page.begins = rows[0].created_at if page.offset else page.since
             page.ends = rows[-1].created_at
         for row in rows:
-            if (entry := entries.get(row.id)) is not None:
+            entry = entries.get(row.id)
+            if entry is not None and entry.run is not None:
                 self._place(entry, page)
                 entry.seen_at = now
         if not self.unplaced:

@@ -49,6 +49,7 @@ class Turns:
         self._lines: dict[Lane, dict[asyncio.Future[int], bool]] = {lane: {} for lane in Lane}
         self._timers: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.TimerHandle]
         self._timers = WeakKeyDictionary()
+        self._loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
         self._clients: WeakSet[Limits] = WeakSet()
 
     async def wait(self, lane: Lane, *, hurried: bool = False) -> int:
@@ -63,8 +64,10 @@ class Turns:
         """
         loop = asyncio.get_running_loop()
         with self._lock:
-            if not self._lines[lane] and self._ask(lane, loop.time(), hurried=hurried) == 0:
-                return self.budget.sent
+            nobody = not any(self._lines.values())
+            if nobody and self._ask(lane, loop.time(), hurried=hurried) == 0:
+                return self.budget.number
+            self._loops.add(loop)
             turn: asyncio.Future[int] = loop.create_future()
             self._lines[lane][turn] = hurried
             self._admit(loop)
@@ -74,16 +77,16 @@ class Turns:
             self._give_up(turn, lane, loop)
             raise
 
-    def release(self) -> None:
+    def release(self, number: int) -> None:
         """Say that a request has ended; the next may take its place."""
         with self._lock:
-            self.budget.release()
+            self.budget.release(number)
             self._admit(asyncio.get_running_loop())
 
-    def refund(self, lane: Lane) -> None:
+    def refund(self, number: int, lane: Lane) -> None:
         """Say that a request was not sent after all; the next may take its place."""
         with self._lock:
-            self.budget.refund(lane)
+            self.budget.refund(number, lane)
             self._admit(asyncio.get_running_loop())
 
     def observe(self, window: Window, number: int) -> None:
@@ -112,7 +115,8 @@ class Turns:
         """Begin anew after a fork, with the threads and loops that were left behind."""
         self._lock = Lock()
         self._lines = {lane: {} for lane in Lane}
-        self._timers = WeakKeyDictionary()
+        self._timers, self._loops = WeakKeyDictionary(), WeakSet()
+        self.budget.forget_under_way()
 
     def _agree(self) -> None:
         told = [each.requests_per_minute for each in self._clients]
@@ -135,22 +139,33 @@ class Turns:
                 del line[turn]
                 self._grant(turn, lane, loop)
         self._set_timer(loop, delay)
+        if delay < inf and len(self._loops) > 1:
+            self._wake_others(loop)
+
+    def _wake_others(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the other loops set timers of their own: this one may end before its timer."""
+        for other in tuple(self._loops):
+            if other is not loop and other not in self._timers:
+                try:
+                    other.call_soon_threadsafe(self._ring, other)
+                except RuntimeError:  # it has ended
+                    self._loops.discard(other)
 
     def _grant(
         self, turn: "asyncio.Future[int]", lane: Lane, loop: asyncio.AbstractEventLoop
     ) -> None:
-        number = self.budget.sent
+        number = self.budget.number
         if turn.get_loop() is loop and not turn.done():
             turn.set_result(number)
             return
         try:
             turn.get_loop().call_soon_threadsafe(self._set, turn, lane, number)
         except RuntimeError:  # that loop has ended, and with it the one who waited
-            self.budget.refund(lane)
+            self.budget.refund(number, lane)
 
     def _set(self, turn: "asyncio.Future[int]", lane: Lane, number: int) -> None:
         if turn.done():
-            self.refund(lane)
+            self.refund(number, lane)
         else:
             turn.set_result(number)
 
@@ -158,8 +173,9 @@ class Turns:
         self, turn: "asyncio.Future[int]", lane: Lane, loop: asyncio.AbstractEventLoop
     ) -> None:
         with self._lock:
-            if self._lines[lane].pop(turn, None) is None and not turn.cancelled():
-                self.budget.refund(lane)  # its turn had come as it was cancelled
+            self._lines[lane].pop(turn, None)
+            if turn.done() and not turn.cancelled():
+                self.budget.refund(turn.result(), lane)  # its turn had come as it was cancelled
             self._admit(loop)
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, delay: float) -> None:
@@ -184,6 +200,7 @@ class Turns:
             self._admit(loop)
 
 
+_lock = Lock()
 _by_key: WeakValueDictionary[str, Turns] = WeakValueDictionary()
 _recent: deque[Turns] = deque(maxlen=_REMEMBERED)
 """What a closed client has spent is still spent when the next one comes."""
@@ -193,12 +210,13 @@ def turns_for(settings: Settings) -> Turns:
     """Find the turns that all clients of this process share which use the same key and origin."""
     what = f"{settings.base_url.origin()} {settings.api_key.reveal()}"
     digest = hashlib.sha256(what.encode()).hexdigest()
-    turns = _by_key.get(digest)
-    if turns is None:
-        turns = _by_key[digest] = Turns(Budget())
-    if turns not in _recent:
-        _recent.append(turns)
-    return turns
+    with _lock:
+        turns = _by_key.get(digest)
+        if turns is None:
+            turns = _by_key[digest] = Turns(Budget())
+        if turns not in _recent:
+            _recent.append(turns)
+        return turns
 
 
 def forget_all() -> None:
@@ -208,6 +226,8 @@ def forget_all() -> None:
 
 
 def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - another thread may have held it
+    _lock = Lock()
     for turns in tuple(_by_key.values()):
         turns.forget_others()
 

@@ -144,10 +144,10 @@ class Duvo(_Mirror[AsyncDuvo]):
         timeout: Seconds for one attempt of one request; 30 by default. Uploads get more, by their
             size up to 10 MB and by their progress beyond.
         connect_timeout: Seconds for making a connection; 10 by default.
-        requests_per_minute: The most that is sent in a minute. None sends what the API allows: 300
-            before it has said how many (API documentation, "Rate Limiting"). All clients of a
-            process with the same key and origin share one budget; of what they are told, the most
-            careful counts.
+        requests_per_minute: The most that this process sends in a minute. None sends what the API
+            allows: 300 before it has said how many (API documentation, "Rate Limiting"). All
+            clients of a process with the same key and origin share one budget; of what they are
+            told, the most careful counts.
         processes: How many processes use the key at the same time, other machines' included; 1 by
             default. With several, each has at most two requests under way and leaves twice their
             number of each window unused, so that none of them earns a 429.

@@ -240,7 +240,7 @@ class Watcher:
         turn = await turns.wait(Lane.POLL, hurried=hurried)
         look, _ = self._schedule.next(loop.time())  # there may be something better by now
         if look is None:
-            turns.refund(Lane.POLL)
+            turns.refund(turn, Lane.POLL)
             return
         self._schedule.began(look)
         self._spawn(look, turn)
@@ -273,7 +273,7 @@ class Watcher:
         def ended(task: asyncio.Task[None]) -> None:
             self._looks.discard(task)
             if unused:
-                self._session.turns.refund(Lane.POLL)
+                self._session.turns.refund(turn, Lane.POLL)
             self._ring()
 
         task.add_done_callback(ended)
@@ -312,7 +312,7 @@ class Watcher:
         else:
             if isinstance(error, RateLimitError):
                 entry.failures -= 1  # others spend the budget, which is no news of the run
-            self._schedule.read_singly(entry, asyncio.get_running_loop().time() + delay)
+            self._schedule.run_failed(entry, asyncio.get_running_loop().time() + delay)
 
     def _patience(self, error: APIError, failures: int) -> float | None:
         """Choose how long to leave alone what could not be read. None gives up."""

@@ -411,7 +411,7 @@ async def test_cancelling_a_call_leaves_the_client_usable() -> None:
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert duvo._session.turns.budget._in_flight == 0  # noqa: SLF001 - no slot is lost
+        assert duvo._session.turns.budget._under_way == {}  # noqa: SLF001 - no slot is lost
         assert (await duvo.runs.get(RUN_ID)).id == RUN_ID
 
 

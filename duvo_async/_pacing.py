@@ -37,18 +37,28 @@ class Lane(IntEnum):
 
 @define
 class _Sent:
-    """A request that is under way: how many of this window's it was, and when it was sent."""
+    """A request that is under way.
 
-    place: int
+    Attributes:
+        at: When it was sent.
+        lane: What it is for.
+        window: The window in which it was sent.
+        told: Whether its response has told of the window.
+    """
+
     at: float
+    lane: Lane
+    window: int
+    told: bool = False
 
 
 @define
 class Budget:
     """The requests that are left in this window, as far as this process can tell.
 
-    Requests are counted as they are sent, and each response's headers correct the count. A window
-    of which no response has told yet is assumed to be as the documentation says.
+    Before a response has told of a window, it is assumed to be as the last one. Afterwards there is
+    left what the lowest count told of it leaves, without the requests that may not be in that count
+    yet: those under way, and those that ended without telling.
 
     Attributes:
         requests_per_minute: The most that this process sends in a window. None for what the API
@@ -56,38 +66,33 @@ class Budget:
         processes: How many processes spend this budget together.
         reserve: The part of a window that only `Lane.CALL` may spend.
         share: The part of a window that is kept for polls while starts wait.
+        number: The number of the request that was last allowed.
     """
 
     requests_per_minute: int | None = None
     processes: int = 1
     reserve: float = RESERVE
     share: float = 0.0
-    _limit: int = DEFAULT_LIMIT
-    _told: bool = False
-    _remaining: int = DEFAULT_LIMIT
+    number: int = 0
+    _limit: int | None = None
+    _window: int = 0
     _reset_at: float = -inf
-    _assumed: bool = True
+    _lowest: int | None = None
     _used: int = 0
+    _silent: int = 0
+    _unheard: int = 0
     _polls: int = 0
     _next_poll_at: float = -inf
-    _number: int = 0
     _under_way: dict[int, _Sent] = field(factory=dict[int, _Sent])
     _paused_until: float = -inf
 
     @property
     def limit(self) -> int:
         """How many requests a window has room for."""
-        if self.requests_per_minute is None:
-            return self._limit
-        # What the documentation says is no reason to send less than one was told to.
-        return (
-            min(self.requests_per_minute, self._limit) if self._told else self.requests_per_minute
-        )
-
-    @property
-    def number(self) -> int:
-        """The number of the request that was last allowed."""
-        return self._number
+        own, told = self.requests_per_minute, self._limit
+        if own is None:
+            return DEFAULT_LIMIT if told is None else told
+        return own if told is None else min(own, told)
 
     def acquire(
         self, lane: Lane, now: float, *, starts_wait: bool = False, hurried: bool = False
@@ -102,43 +107,47 @@ class Budget:
 
         Returns:
             0 when it may be sent, as `number`; call `release` when it has ended. Else the seconds
-            after which to ask again, infinity for when another one has ended.
+            after which to ask again, at the latest; also ask when another one has ended.
         """
         if now < self._paused_until:
             return self._paused_until - now
         # A reset that is too far away is one of a clock that was set back.
         if not self._reset_at - 2 * WINDOW_SECONDS <= now < self._reset_at:
-            self._open(now)
-        if self.processes > 1 and len(self._under_way) >= _AT_ONCE:
-            return inf
+            self._begin(now + WINDOW_SECONDS, now)
         left = self._left(lane, starts_wait=starts_wait)
-        if left < 1:
+        if left < 1 or (self.processes > 1 and len(self._under_way) >= _AT_ONCE):
             return self._reset_at - now
         if lane is Lane.POLL:
             if now < self._next_poll_at and not hurried:
                 return self._next_poll_at - now
             self._polls += 1
             # Evenly over the window, among all that poll.
-            others = 1 if self._assumed else self.processes
+            others = 1 if self._lowest is None else self.processes
             self._next_poll_at = now + (self._reset_at - now) / ((left - 1) / others + 1)
-        self._remaining -= 1
         self._used += 1
-        self._number += 1
-        self._under_way[self._number] = _Sent(self._used, now)
+        self.number += 1
+        self._unheard += 1
+        self._under_way[self.number] = _Sent(now, lane, self._window)
         return 0.0
 
     def release(self, number: int) -> None:
         """Say that a request has ended, with or without a response."""
-        self._under_way.pop(number, None)
+        sent = self._under_way.pop(number, None)
+        if sent is not None and not sent.told:
+            self._unheard -= 1
+            self._silent += 1
 
-    def refund(self, number: int, lane: Lane) -> None:
+    def refund(self, number: int) -> None:
         """Say that a request was not sent after all."""
-        if self._under_way.pop(number, None) is None:
+        sent = self._under_way.pop(number, None)
+        if sent is None:
             return
-        self._remaining += 1
+        self._unheard -= 1
         self._used -= 1
-        if lane is Lane.POLL:
-            self._polls = max(0, self._polls - 1)
+        if sent.window != self._window:
+            return
+        if sent.lane is Lane.POLL:
+            self._polls -= 1
             self._next_poll_at = -inf
 
     def observe(self, window: Window, now: float, number: int) -> None:
@@ -149,24 +158,22 @@ class Budget:
             now: The clock of `acquire`.
             number: The number of its request, which is still under way.
         """
+        sent = self._under_way.get(number)
+        if sent is not None and not sent.told:
+            sent.told = True
+            self._unheard -= 1
         # A window that seems to end later than two of them is a mistake that must not stop us.
         reset_at = now + min(window.reset_in, 2 * WINDOW_SECONDS)
-        sent = self._under_way.get(number)
-        place = self._used if sent is None else sent.place
-        # What was sent after it may not be in the server's count.
-        remaining = window.remaining - (self._used - place)
-        self._limit, self._told = window.limit, True
-        if not self._assumed and abs(reset_at - self._reset_at) < _SAME_WINDOW:
-            self._remaining = min(self._remaining, remaining)
+        self._limit = window.limit
+        if self._lowest is None:
+            self._lowest, self._reset_at = window.remaining, reset_at
+        elif abs(reset_at - self._reset_at) < _SAME_WINDOW:
+            self._lowest = min(self._lowest, window.remaining)
             # The response that came fastest knows best when the window ends.
             self._reset_at = max(reset_at, min(self._reset_at, reset_at + _ROUNDING))
-        elif self._assumed or reset_at > self._reset_at:
-            if not self._assumed:
-                self._begin_with(place)
-            # Those that were sent before it may have been overtaken: all of one's own count.
-            self._remaining = min(window.limit - self._used, remaining)
-            self._reset_at = reset_at
-            self._assumed = False
+        elif reset_at > self._reset_at:
+            self._begin(reset_at, now)
+            self._lowest = window.remaining
 
     def pause(self, seconds: float, now: float) -> None:
         """Send nothing for a while, because the API said that the budget is spent.
@@ -180,43 +187,40 @@ class Budget:
     def forget_under_way(self) -> None:
         """Forget the requests that are under way, as after a fork, which leaves them behind."""
         self._under_way.clear()
+        self._unheard = 0
 
-    def _open(self, now: float) -> None:
+    def _begin(self, reset_at: float, now: float) -> None:
         """Begin a window of which nothing is known yet."""
-        forgotten = now - _LONGEST_REQUEST
-        under_way = {n: sent for n, sent in self._under_way.items() if sent.at > forgotten}
-        self._under_way = {
-            n: _Sent(place, sent.at) for place, (n, sent) in enumerate(under_way.items(), 1)
-        }
-        self._used = len(self._under_way)
-        self._reset_at = now + WINDOW_SECONDS
-        self._remaining = self.limit - self._used
-        self._polls = 0
+        lost = [n for n, sent in self._under_way.items() if sent.at < now - _LONGEST_REQUEST]
+        for number in lost:
+            self._unheard -= not self._under_way.pop(number).told
+        self._window += 1
+        self._reset_at = reset_at
+        self._lowest = None
+        self._used = len(self._under_way)  # they may come to be counted in this one
+        self._silent = self._polls = 0
         self._next_poll_at = -inf
-        self._assumed = True
-
-    def _begin_with(self, place: int) -> None:
-        """Count anew from the first request of a window that began before it was expected to."""
-        earlier = place - 1 - sum(sent.place < place for sent in self._under_way.values())
-        for sent in self._under_way.values():
-            sent.place = max(1, sent.place - earlier)
-        self._used -= earlier
-        self._polls = 0
 
     def _left(self, lane: Lane, *, starts_wait: bool) -> int:
         """Count the requests that a lane may still send in this window."""
-        room, left = self.limit, self._remaining
-        if self.requests_per_minute is not None:
-            left = min(left, room - self._used)
+        own, room = self.requests_per_minute, self._limit
+        if room is None:
+            room = DEFAULT_LIMIT if own is None else max(own, DEFAULT_LIMIT)
+        told = self._lowest
+        left = room - self._used if told is None else told - self._silent - self._unheard
         if self.processes > 1:
             left -= min(self.processes * _AT_ONCE, room // 2)
-            if self._assumed:  # until a response tells what the others have left
+            if told is None:  # what the others have left
                 room = max(_AT_ONCE, room // self.processes)
                 left = min(left, room - self._used)
+        if own is not None:
+            room, left = min(room, own), min(left, own - self._used)
         if lane is Lane.CALL:
             return left
         left -= int(self.reserve * room)
-        polls = max(1, int(self.share * room)) - self._polls if self.share and room > 1 else 0
+        polls = (
+            max(1, int(self.share * room)) - self._polls if self.share and room > _AT_ONCE else 0
+        )
         if lane is Lane.START:
             return left - max(0, polls)
         return min(left, polls) if starts_wait else left

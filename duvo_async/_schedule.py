@@ -12,8 +12,9 @@ from math import inf, sqrt
 
 from attrs import define, field
 
+from duvo_async._entries import Entry, Page, worth
 from duvo_async._pacing import WINDOW_SECONDS
-from duvo_async._sweep import Entry, Page, Sweep, worth
+from duvo_async._sweep import Sweep
 from duvo_async.models import Run, RunStatus, RunSummary
 
 _SHARE_OF_AGE = 0.015

@@ -7,136 +7,18 @@ that a page shows the same runs each time, and one without waiting runs need not
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from math import inf, log1p, sqrt
+from math import inf, sqrt
 from operator import attrgetter
-from typing import Protocol
 
-from attrs import Factory, define, field
+from attrs import define, field
 
-from duvo_async._pacing import WINDOW_SECONDS
-from duvo_async.models import Run, RunSummary
+from duvo_async._entries import CYCLE, PAGE_SIZE, Entry, Page, hazard, worth
+from duvo_async.models import RunSummary
 
-PAGE_SIZE = 100
-"""Runs on a page (API reference, "List Runs")."""
-_CYCLE = 2.0
-_LONGEST_CYCLE = 10.0
-_SHARE_OF_AGE = 0.005
-"""A page is read again after this share of its runs' age, within the bounds above, in seconds."""
 _EARLIER = timedelta(seconds=1)
 """How much earlier than its first run a page begins: what `since` compares is not documented."""
 _SHOWN_AFTER = 5.0
 """Seconds after which a run that was started must be in the list, else it is read singly."""
-_SMALL = 1e-6
-_YOUNG = 60.0
-"""Seconds added to an age: of runs this old, as many end in the next minute as later."""
-
-
-class Listener(Protocol):
-    """Somebody who waits for a run."""
-
-    def told(self, run: Run) -> bool:
-        """Hear how a run is; say whether that is all that was waited for."""
-        ...
-
-    def failed(self, error: Exception) -> None:
-        """Hear why nothing more will be told."""
-        ...
-
-
-@define(eq=False, weakref_slot=False)
-class Entry:
-    """A waiting run.
-
-    Attributes:
-        run_id: Its id.
-        listener: Who waits for it.
-        run: What is known of it. None before it was first read.
-        created: When it was made, on the caller's clock.
-        seen_at: When it was last seen. Minus infinity for never.
-        due: When to read it singly. Infinity for not at all.
-        page: Where the list shows it. None when that is not known.
-        reading: Whether it is being read by itself.
-        failures: How often reading it has failed since it was last seen.
-    """
-
-    run_id: str
-    listener: Listener
-    run: Run | None = None
-    created: float = -inf
-    seen_at: float = -inf
-    due: float = inf
-    page: "Page | None" = None
-    reading: bool = False
-    failures: int = 0
-
-
-@define(eq=False)
-class Page:
-    """A page of the list.
-
-    Attributes:
-        since: The moment from which on the list is read.
-        offset: The rows that are left out.
-        entries: The waiting runs on it.
-        seen_at: When it was last read.
-        reading: Whether it is being read.
-        begins: When its first run was made, by the server's clock. Before it was read: `since`.
-        ends: When its last run was made.
-        rows: How many runs it had.
-        own: How many of them were waited for when they were first seen.
-    """
-
-    since: datetime
-    offset: int
-    entries: dict[str, Entry] = field(factory=dict[str, Entry])
-    seen_at: float = -inf
-    reading: bool = False
-    begins: datetime = field(default=Factory(lambda page: page.since, takes_self=True))
-    ends: datetime = field(default=Factory(lambda page: page.since, takes_self=True))
-    rows: int = 0
-    own: int = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether no run can be added to it."""
-        return self.rows >= PAGE_SIZE
-
-    @property
-    def created(self) -> float:
-        """When the first of its waiting runs was made."""
-        return next(iter(self.entries.values())).created if self.entries else self.seen_at
-
-    def due(self) -> float:
-        """When it may be read again."""
-        age = max(self.seen_at - self.created, 0.0)
-        return self.seen_at + min(max(age * _SHARE_OF_AGE, _CYCLE), _LONGEST_CYCLE)
-
-
-def _hazard(age: float) -> float:
-    """Guess the rate, per second, at which runs of an age will end in the window to come."""
-    return 1 / (max(age, 0.0) + WINDOW_SECONDS / 2 + _YOUNG)
-
-
-def worth(now: float, created: float, seen_at: float) -> float:
-    """Tell what reading a run is worth: the waiting that it is likely to end.
-
-    It grows with the square of the time since the run was seen and with the rate at which runs of
-    its age end; taking the greatest each time keeps the sum of all delays least.
-
-    Args:
-        now: The time.
-        created: When the run was made.
-        seen_at: When it was last seen.
-    """
-    since = now - seen_at
-    if since <= 0:
-        return 0.0
-    if since == inf:
-        return inf
-    growth = since / (max(seen_at - created, 0.0) + _YOUNG)
-    if growth < _SMALL:  # what follows would be lost in rounding
-        return since * growth / 2
-    return since * (growth / log1p(growth) - 1)
 
 
 @define(eq=False)
@@ -222,13 +104,13 @@ class Sweep:
             to_come: How many more runs are about to be started.
         """
         seen = sum(
-            sqrt(len(page.entries) * _hazard(page.seen_at - page.created))
+            sqrt(len(page.entries) * hazard(page.seen_at - page.created))
             for page in self.pages
             if page.entries
         )
         ahead = len(self.unplaced) + to_come
         pages = ahead * self._dilution() / PAGE_SIZE
-        return seen + sqrt(pages * ahead * _hazard(0.0))
+        return seen + sqrt(pages * ahead * hazard(0.0))
 
     def forget(self) -> None:
         """Forget which runs are on which pages, also of those that are being read."""
@@ -333,12 +215,12 @@ class Sweep:
         first = next(iter(self.unplaced.values()))
         room = (PAGE_SIZE - page.rows) / self._dilution()
         value = max(1.0, min(room, len(self.unplaced))) * worth(now, first.created, first.seen_at)
-        due = first.seen_at if first.seen_at == -inf else first.seen_at + _CYCLE
+        due = first.seen_at if first.seen_at == -inf else first.seen_at + CYCLE
         if page.seen_at == -inf:
             return due, value
         if page.entries:
             value += len(page.entries) * worth(now, page.created, page.seen_at)
-        return page.seen_at + _CYCLE, value
+        return page.seen_at + CYCLE, value
 
     def _dilution(self) -> float:
         """Guess how many runs the list has for one of ours."""

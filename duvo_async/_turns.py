@@ -4,10 +4,11 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections import deque
+from collections import OrderedDict, deque
 from math import inf
 from threading import Lock
-from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
+from typing import TypeAlias
+from weakref import WeakSet, WeakValueDictionary
 
 from attrs import define
 
@@ -18,6 +19,10 @@ from duvo_async.settings import Settings
 _logger = logging.getLogger("duvo_async")
 _REMEMBERED = 64
 """Keys whose budget is remembered when no client uses it any more."""
+
+
+_Line: TypeAlias = OrderedDict["asyncio.Future[int]", bool]
+"""Those who wait, each with whether it hurries."""
 
 
 @define(eq=False)
@@ -46,10 +51,8 @@ class Turns:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self._lock = Lock()
-        self._lines: dict[Lane, dict[asyncio.Future[int], bool]] = {lane: {} for lane in Lane}
-        self._timers: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.TimerHandle]
-        self._timers = WeakKeyDictionary()
-        self._loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+        self._lines: dict[Lane, _Line] = {lane: OrderedDict() for lane in Lane}
+        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
         self._clients: WeakSet[Limits] = WeakSet()
 
     async def wait(self, lane: Lane, *, hurried: bool = False) -> int:
@@ -67,7 +70,6 @@ class Turns:
             nobody = not any(self._lines.values())
             if nobody and self._ask(lane, loop.time(), hurried=hurried) == 0:
                 return self.budget.number
-            self._loops.add(loop)
             turn: asyncio.Future[int] = loop.create_future()
             self._lines[lane][turn] = hurried
             self._admit(loop)
@@ -83,10 +85,10 @@ class Turns:
             self.budget.release(number)
             self._admit(asyncio.get_running_loop())
 
-    def refund(self, number: int, lane: Lane) -> None:
+    def refund(self, number: int) -> None:
         """Say that a request was not sent after all; the next may take its place."""
         with self._lock:
-            self.budget.refund(number, lane)
+            self.budget.refund(number)
             self._admit(asyncio.get_running_loop())
 
     def observe(self, window: Window, number: int) -> None:
@@ -114,8 +116,8 @@ class Turns:
     def forget_others(self) -> None:
         """Begin anew after a fork, with the threads and loops that were left behind."""
         self._lock = Lock()
-        self._lines = {lane: {} for lane in Lane}
-        self._timers, self._loops = WeakKeyDictionary(), WeakSet()
+        self._lines = {lane: OrderedDict() for lane in Lane}
+        self._timers = {}
         self.budget.forget_under_way()
 
     def _agree(self) -> None:
@@ -137,35 +139,22 @@ class Turns:
                     delay = min(delay, wait)
                     break
                 del line[turn]
-                self._grant(turn, lane, loop)
+                self._grant(turn, loop)
         self._set_timer(loop, delay)
-        if delay < inf and len(self._loops) > 1:
-            self._wake_others(loop)
 
-    def _wake_others(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have the other loops set timers of their own: this one may end before its timer."""
-        for other in tuple(self._loops):
-            if other is not loop and other not in self._timers:
-                try:
-                    other.call_soon_threadsafe(self._ring, other)
-                except RuntimeError:  # it has ended
-                    self._loops.discard(other)
-
-    def _grant(
-        self, turn: "asyncio.Future[int]", lane: Lane, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def _grant(self, turn: "asyncio.Future[int]", loop: asyncio.AbstractEventLoop) -> None:
         number = self.budget.number
         if turn.get_loop() is loop and not turn.done():
             turn.set_result(number)
             return
         try:
-            turn.get_loop().call_soon_threadsafe(self._set, turn, lane, number)
+            turn.get_loop().call_soon_threadsafe(self._set, turn, number)
         except RuntimeError:  # that loop has ended, and with it the one who waited
-            self.budget.refund(number, lane)
+            self.budget.refund(number)
 
-    def _set(self, turn: "asyncio.Future[int]", lane: Lane, number: int) -> None:
+    def _set(self, turn: "asyncio.Future[int]", number: int) -> None:
         if turn.done():
-            self.refund(number, lane)
+            self.refund(number)
         else:
             turn.set_result(number)
 
@@ -175,10 +164,12 @@ class Turns:
         with self._lock:
             self._lines[lane].pop(turn, None)
             if turn.done() and not turn.cancelled():
-                self.budget.refund(turn.result(), lane)  # its turn had come as it was cancelled
+                self.budget.refund(turn.result())  # its turn had come as it was cancelled
             self._admit(loop)
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, delay: float) -> None:
+        for other in [each for each in self._timers if each.is_closed()]:
+            del self._timers[other]
         timer = self._timers.get(loop)
         if delay == inf:
             if timer is not None:

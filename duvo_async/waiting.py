@@ -53,6 +53,7 @@ class _Wait:
         seen: The run as it was last told. None before the first time.
         told_at: When something was last heard, on the loop's clock.
         enough: Whether nothing more will be told.
+        unheard: What was told and not taken in.
     """
 
     answers: Answers | None
@@ -60,7 +61,7 @@ class _Wait:
     seen: Run | None = None
     told_at: float | None = None
     enough: bool = False
-    _unheard: list[Run] = field(factory=list[Run])
+    unheard: list[Run] = field(factory=list[Run])
     _error: Exception | None = None
     _bell: "asyncio.Future[None] | None" = None
 
@@ -71,7 +72,7 @@ class _Wait:
         self.enough = run.is_terminal or asks
         if self.enough or (self.changes and (before is None or news(before) != news(run))):
             self.told_at = asyncio.get_running_loop().time()
-            self._unheard.append(run)
+            self.unheard.append(run)
             self._ring()
         return self.enough
 
@@ -83,15 +84,15 @@ class _Wait:
     def bell(self) -> "asyncio.Future[None]":
         """Give what is done when there is something to take."""
         self._bell = asyncio.get_running_loop().create_future()
-        if self._unheard or self._error is not None:
+        if self.unheard or self._error is not None:
             self._bell.set_result(None)
         return self._bell
 
     def take(self) -> tuple[Run, bool]:
         """Take in the next run, and whether it is the last; raise why there will be no more."""
-        if self._unheard:
-            run = self._unheard.pop(0)
-            return run, self.enough and not self._unheard
+        if self.unheard:
+            run = self.unheard.pop(0)
+            return run, self.enough and not self.unheard
         error, self._error = self._error, None
         if error is None:
             raise AssertionError("nothing was told")  # pragma: no cover
@@ -159,12 +160,14 @@ class Waits:
         wait = _Wait(None, changes=True)
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
-        while not wait.enough:
+        ended = False
+        while not ended:
             # Neither the time limit nor the looking spans a yield: who takes no step wants none.
             scope = asyncio.timeout_at(deadline)
             try:
                 async with scope:
-                    self._watcher.listen(wait.seen or run, wait, wait.told_at)
+                    if not wait.unheard:
+                        self._watcher.listen(wait.seen or run, wait, wait.told_at)
                     await wait.bell()
             except TimeoutError:
                 if timeout is None or not scope.expired():
@@ -173,7 +176,8 @@ class Waits:
                 self._watcher.forget(run_id, wait)
             if timeout is not None and scope.expired():
                 raise WaitTimeout(run_id, run=wait.seen or known, timeout=timeout)
-            yield (wait.take()[0],)
+            current, ended = wait.take()
+            yield (current,)
 
     async def pause(self, run_id: str) -> bool:
         """Wait for as long as a run should be left alone.

@@ -3,18 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from copy import copy
 from datetime import timedelta
 from math import inf
 
-from attrs import define, evolve
+from attrs import evolve
 
 from duvo_async import _operations
+from duvo_async._entries import PAGE_SIZE, Entry, Listener, Page, Several
 from duvo_async._pacing import Lane
 from duvo_async._retry import Retrying, is_transient
 from duvo_async._schedule import Schedule
 from duvo_async._session import Session
-from duvo_async._sweep import PAGE_SIZE, Entry, Listener, Page
 from duvo_async.errors import (
     APIError,
     APIStatusError,
@@ -30,21 +29,6 @@ _AT_ONCE = 16
 _LIST_REST = 60.0
 """Seconds without the list after failures that outlast the retry policy."""
 _SECOND = timedelta(seconds=1)
-
-
-@define(eq=False)
-class _Several:
-    """Several who wait for one run."""
-
-    listeners: list[Listener]
-
-    def told(self, run: Run) -> bool:
-        self.listeners = [each for each in self.listeners if not each.told(run)]
-        return not self.listeners
-
-    def failed(self, error: Exception) -> None:
-        for each in self.listeners:
-            each.failed(copy(error))  # each is raised elsewhere, and grows its own traceback
 
 
 class Watcher:
@@ -84,10 +68,10 @@ class Watcher:
         run_id = run.id if isinstance(run, Run) else run
         entry = self._schedule.entries.get(run_id)
         if entry is not None:
-            if isinstance(entry.listener, _Several):
+            if isinstance(entry.listener, Several):
                 entry.listener.listeners.append(listener)
             else:
-                entry.listener = _Several([entry.listener, listener])
+                entry.listener = Several([entry.listener, listener])
             if seen_at == -inf:
                 self._schedule.read_singly(entry)
                 self._ring()
@@ -114,7 +98,7 @@ class Watcher:
         entry = self._schedule.entries.get(run_id)
         if entry is None:
             return None
-        if isinstance(entry.listener, _Several):
+        if isinstance(entry.listener, Several):
             if listener in entry.listener.listeners:
                 entry.listener.listeners.remove(listener)
             if entry.listener.listeners:
@@ -129,7 +113,7 @@ class Watcher:
         found: list[Listener] = []
         for entry in self._schedule.entries.values():
             listener = entry.listener
-            found += listener.listeners if isinstance(listener, _Several) else [listener]
+            found += listener.listeners if isinstance(listener, Several) else [listener]
         return found
 
     def add_starter(self, to_start: Callable[[], float]) -> None:
@@ -240,7 +224,7 @@ class Watcher:
         turn = await turns.wait(Lane.POLL, hurried=hurried)
         look, _ = self._schedule.next(loop.time())  # there may be something better by now
         if look is None:
-            turns.refund(turn, Lane.POLL)
+            turns.refund(turn)
             return
         self._schedule.began(look)
         self._spawn(look, turn)
@@ -273,7 +257,7 @@ class Watcher:
         def ended(task: asyncio.Task[None]) -> None:
             self._looks.discard(task)
             if unused:
-                self._session.turns.refund(turn, Lane.POLL)
+                self._session.turns.refund(turn)
             self._ring()
 
         task.add_done_callback(ended)

@@ -36,6 +36,15 @@ from tests.support.properties import unhurried
 
 ROUTES = Routes("v1")
 FORM = FileForm(path="/workspace/a", filename="a", content_type="text/plain", data=b"a")
+SUMMARY = Thing(
+    {
+        name: kind
+        for name, kind in bodies.RUN.required.items()
+        if name not in {"source", "sandbox_id", "human_in_the_loop_enabled"}
+    },
+    {"source": Maybe(bodies.Text()), "title": Maybe(bodies.Text())},
+)
+RUNS_BODY = Thing({"data": Many(SUMMARY)})
 CALLS: dict[str, tuple[Call[Any], Thing]] = {
     "start_run": (
         operations.start_run(
@@ -49,6 +58,12 @@ CALLS: dict[str, tuple[Call[Any], Thing]] = {
         bodies.STARTED_BODY,
     ),
     "get_run": (operations.get_run(ROUTES, "r"), bodies.RUN_BODY),
+    "list_runs": (
+        operations.list_runs(
+            ROUTES, since=datetime(2026, 7, 1, 12, tzinfo=UTC), offset=0, limit=100
+        ),
+        RUNS_BODY,
+    ),
     "list_messages": (
         operations.list_messages(ROUTES, "r", limit=50, offset=0),
         bodies.MESSAGES_BODY,
@@ -444,6 +459,7 @@ def unwrapped(name: str, body: Body) -> Any:  # noqa: ANN401 - JSON
     wrappers = {
         "start_run": "run",
         "get_run": "run",
+        "list_runs": "data",
         "post_message": "message",
         "respond": "human_request",
         "list_files": "files",
@@ -624,6 +640,7 @@ def test_every_operation_is_listed_above() -> None:
 def test_the_descriptions_know_every_field_of_the_models() -> None:
     for model, kind in {
         Run: bodies.RUN,
+        models.RunSummary: SUMMARY,
         HumanRequest: bodies.HUMAN_REQUEST,
         Question: bodies.QUESTION,
         models.QuestionOption: bodies.OPTION,

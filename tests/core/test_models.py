@@ -15,6 +15,7 @@ from duvo_async import (
     AnsweredHumanRequest,
     HumanAnswer,
     HumanRequest,
+    HumanRequestPending,
     HumanRequestType,
     Message,
     MessagesPage,
@@ -23,7 +24,9 @@ from duvo_async import (
     RateLimit,
     Run,
     RunFailed,
+    RunOutcome,
     RunStatus,
+    RunSummary,
     Sandbox,
     SandboxFile,
     SandboxFileType,
@@ -108,6 +111,17 @@ EXAMPLES: list[object] = [
     QuestionOption(label="EUR"),
     RateLimit(limit=300, remaining=299, reset_at=NOON),
     run_in("brand_new"),
+    RunOutcome(index=7, run_id="run-1", run=run_in("waiting"), human_request=APPROVAL),
+    RunSummary(
+        id="run-1",
+        agent_id="agent-1",
+        build_id="build-1",
+        status=RunStatus.RUNNING,
+        started_at=NOON,
+        completed_at=None,
+        created_at=NOON,
+        updated_at=NOON,
+    ),
     Sandbox(sandbox_id="s", expires_at=NOON),
     SandboxFile(name="a", path="/workspace/a", type=SandboxFileType.FILE, size_bytes=3),
     StopResult(success=True),
@@ -473,3 +487,41 @@ def test_a_multiple_choice_takes_each_offered_label_once(labels: list[str]) -> N
     else:
         assert fits
         assert made.answers == {"Which sheets?": ",".join(labels)}
+
+
+# --- what became of one of many ------------------------------------------------------------------
+
+
+def test_an_outcome_that_went_well_gives_its_run() -> None:
+    done = run_in("completed")
+    outcome = RunOutcome(index=0, run_id="run-1", run=done)
+    assert outcome.succeeded
+    assert outcome.raise_for_status() is done
+
+
+@pytest.mark.parametrize("status", ["failed", "stopped", "interrupted"])
+def test_an_outcome_that_did_not_complete_raises(status: str) -> None:
+    outcome = RunOutcome(index=0, run_id="run-1", run=run_in(status))
+    assert not outcome.succeeded
+    with pytest.raises(RunFailed, match=status):
+        outcome.raise_for_status()
+
+
+def test_an_outcome_that_waits_for_a_person_raises_what_can_be_answered() -> None:
+    run = run_in("waiting")
+    outcome = RunOutcome(index=0, run_id="run-1", run=run, human_request=APPROVAL)
+    assert not outcome.succeeded
+    with pytest.raises(HumanRequestPending) as caught:
+        outcome.raise_for_status()
+    assert caught.value.run is run
+    assert caught.value.request is APPROVAL
+
+
+@pytest.mark.parametrize("run", [None, run_in("running"), run_in("completed")])
+def test_an_outcome_with_an_error_raises_it_whatever_the_run(run: Run | None) -> None:
+    error = LookupError("nobody is in")
+    outcome = RunOutcome(index=0, run_id=None, run=run, error=error)
+    assert not outcome.succeeded
+    with pytest.raises(LookupError) as caught:
+        outcome.raise_for_status()
+    assert caught.value is error

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeAlias
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.properties import unhurried
 V1 = Routes("v1")
 V2 = Routes("v2", "team-7")
 FORM = FileForm(path="/workspace/a", filename="a", content_type="text/plain", data=b"a")
+NOON = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 Make: TypeAlias = Callable[..., Call[Any]]
 
 
@@ -26,6 +28,11 @@ def start_run(routes: Routes = V1, **given_: Any) -> Call[Any]:  # noqa: ANN401
         "idempotency_key": None,
     }
     return operations.start_run(routes, **{**fields, **given_})
+
+
+def list_runs(routes: Routes = V1, **given_: Any) -> Call[Any]:  # noqa: ANN401
+    page: dict[str, Any] = {"since": NOON, "offset": 0, "limit": 100}
+    return operations.list_runs(routes, **{**page, **given_})
 
 
 def list_messages(routes: Routes = V1, **given_: Any) -> Call[Any]:  # noqa: ANN401
@@ -82,6 +89,7 @@ PLACES: list[tuple[Make, str, str, str]] = [
     (health, "GET", "/v1/health", "/v2/health"),
     (start_run, "POST", "/v1/runs", "/v2/teams/team-7/runs"),
     (get_run, "GET", "/v1/runs/run-1", "/v2/runs/run-1"),
+    (list_runs, "GET", "/v1/runs", "/v2/teams/team-7/runs"),
     (list_messages, "GET", "/v1/runs/run-1/messages", "/v2/runs/run-1/messages"),
     (post_message, "POST", "/v1/runs/run-1/messages", "/v2/runs/run-1/messages"),
     (
@@ -213,6 +221,28 @@ def test_a_directory_is_listed_by_its_path(path: str) -> None:
 def test_a_page_is_asked_for_by_limit_and_offset(limit: int, offset: int) -> None:
     request = list_messages(limit=limit, offset=offset).request
     assert sorted(request.query) == [("limit", str(limit)), ("offset", str(offset))]
+    assert request.body is None
+
+
+@pytest.mark.parametrize(
+    ("since", "text"),
+    [
+        (NOON, "2026-07-01T12:00:00.000Z"),
+        (NOON + timedelta(milliseconds=7), "2026-07-01T12:00:00.007Z"),
+        (NOON - timedelta(microseconds=1), "2026-07-01T11:59:59.999Z"),  # never later than asked
+        (NOON.astimezone(timezone(timedelta(hours=-9, minutes=-30))), "2026-07-01T12:00:00.000Z"),
+    ],
+)
+def test_runs_are_listed_in_the_order_of_their_creation(since: datetime, text: str) -> None:
+    request = list_runs(since=since, offset=200, limit=7).request
+    assert dict(request.query) == {
+        "since": text,
+        "sort_by": "created_at",
+        "sort_order": "asc",
+        "offset": "200",
+        "limit": "7",
+    }
+    assert len(request.query) == 5
     assert request.body is None
 
 

@@ -3,12 +3,14 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TypeAlias
 
 from aiohttp import web
 from attrs import define, field, frozen
+
+from duvo_async import Run, RunStatus, RunSummary
 
 NOW = datetime(2026, 1, 15, 12, 0, 0, tzinfo=UTC)
 """The stub's time, as its Date header says it."""
@@ -155,3 +157,36 @@ def answered(request_id: str = REQUEST_ID) -> web.Response:
         "created_at": "2026-01-15T12:00:00.000Z",
     }
     return answer(200, {"human_request": record})
+
+
+def run_made(run_id: str, created: float, status: str = "running") -> Run:
+    """Make a run as the SDK knows it, so many seconds after `NOW`."""
+    moment = NOW + timedelta(seconds=created)
+    return Run(
+        id=run_id,
+        agent_id=AGENT_ID,
+        build_id="build-1",
+        status=RunStatus(status),
+        source="api",
+        sandbox_id=None,
+        started_at=None,
+        completed_at=None,
+        created_at=moment,
+        updated_at=moment,
+        human_in_the_loop_enabled=True,
+    )
+
+
+def row_made(run_id: str, created: float, status: str = "running") -> RunSummary:
+    """Make what a list says of the same run."""
+    moment = NOW + timedelta(seconds=created)
+    return RunSummary(
+        id=run_id,
+        agent_id=AGENT_ID,
+        build_id="build-1",
+        status=RunStatus(status),
+        started_at=None,
+        completed_at=None,
+        created_at=moment,
+        updated_at=moment,
+    )

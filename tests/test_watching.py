@@ -24,6 +24,7 @@ from duvo_async import (
     RetryPolicy,
     Run,
     RunOutcome,
+    RunStatus,
 )
 from duvo_async._pacing import Budget
 from duvo_async._protocol import Request, Response
@@ -516,6 +517,45 @@ async def test_a_mistake_of_the_watchers_own_reaches_all_who_wait(
     assert duvo._watcher.runs == 0  # noqa: SLF001
     monkeypatch.undo()
     assert (await duvo.runs.wait(runs[0])).succeeded
+
+
+class Odd(Exception):  # noqa: N818 - not an error of ours
+    """One that cannot be copied."""
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(why)
+
+
+async def test_a_mistake_that_cannot_be_copied_reaches_both_who_wait_for_a_run(
+    core: Emulator, duvo: AsyncDuvo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await duvo.runs.start(core.add_agent([Sleep(60)]))
+    waits = [asyncio.create_task(duvo.runs.wait(run)) for _ in range(2)]
+    await asyncio.sleep(5)
+
+    def stumble(*_: object) -> None:
+        raise Odd(why="a mistake")
+
+    monkeypatch.setattr(Schedule, "next", stumble)
+    errors = await asyncio.gather(*waits, return_exceptions=True)
+    assert [type(error) for error in errors] == [Odd, Odd]
+
+
+async def test_a_watch_that_is_told_twice_before_it_looks_gives_both(
+    core: Emulator, duvo: AsyncDuvo
+) -> None:
+    run = await duvo.runs.start(core.add_agent([Sleep(500)]))
+
+    async def follow() -> list[str]:
+        return [each.status async for each in duvo.runs.watch(run)]
+
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(10)
+    watcher = duvo._watcher  # noqa: SLF001 - an answer and a page that come together
+    entry = watcher._schedule.entries[run.id]  # noqa: SLF001 - the same
+    for status in (RunStatus.WAITING, RunStatus.COMPLETED):
+        watcher._tell(entry, evolve(run, status=status))  # noqa: SLF001 - the same
+    assert await following == ["running", "waiting", "completed"]
 
 
 @pytest.mark.parametrize("name", ["saw_page", "saw_run"])

@@ -118,8 +118,10 @@ class AsyncDuvo:
 
         Waits that are under way end with the same error; the runs go on.
         """
-        await self._watcher.close()
-        await self._session.close()
+        try:
+            await self._watcher.close()
+        finally:
+            await self._session.close()
 
     async def __aenter__(self) -> Self:
         """Use the client."""

@@ -12,13 +12,15 @@ from attrs import define
 
 from duvo_async._callbacks import caller
 from duvo_async.answering import Answers, OnHumanRequest
-from duvo_async.errors import ClientClosedError, DuvoError, HumanRequestPending, WaitTimeout
-from duvo_async.models import HumanRequest, Run, RunOutcome
+from duvo_async.errors import ClientClosedError, HumanRequestPending, WaitTimeout
+from duvo_async.models import HumanRequest, Run, RunOutcome, StopResult
 from duvo_async.watching import Watcher
 
 _T = TypeVar("_T")
 Inputs: TypeAlias = Iterable[_T] | AsyncIterable[_T]
 """Anything that can be iterated over, however long, read as it is needed."""
+Stop: TypeAlias = Callable[[str], Awaitable[StopResult]]
+"""Stops a run."""
 
 _logger = logging.getLogger("duvo_async")
 
@@ -94,7 +96,7 @@ class Batch:
         *,
         timeout: float | None,
         on_human_request: OnHumanRequest | None,
-        stop: Callable[[str], Awaitable[object]] | None = None,
+        stop: Stop | None = None,
     ) -> None:
         self._watcher = watcher
         self._answers = answers
@@ -206,8 +208,9 @@ class Batch:
             self._watcher.forget(slot.run_id, slot)
         if self._stop is not None:
             await _stop_all([slot.run_id for slot in left], self._stop)
+        what = "goes on" if self._stop is None else "was told to stop"
         for slot in left:
-            self.finish(slot, error=ClientClosedError("the client was closed; the run goes on"))
+            self.finish(slot, error=ClientClosedError(f"the client was closed; the run {what}"))
 
     # --- the runs' side --------------------------------------------------------------------------
 
@@ -313,8 +316,10 @@ def _settle(future: "asyncio.Future[_T]", error: Exception) -> None:
         future.set_exception(error)
 
 
-async def _stop_all(run_ids: Sequence[str], stop: Callable[[str], Awaitable[object]]) -> None:
+async def _stop_all(run_ids: Sequence[str], stop: Stop) -> None:
     results = await asyncio.gather(*map(stop, run_ids), return_exceptions=True)
     for run_id, result in zip(run_ids, results, strict=True):
-        if isinstance(result, DuvoError):
+        if isinstance(result, BaseException):
             _logger.warning("run %s could not be stopped: %s", run_id, result)
+        elif not result.success:
+            _logger.warning("run %s could not be stopped: %s", run_id, result.message)

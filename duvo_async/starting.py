@@ -9,6 +9,7 @@ from duvo_async._callbacks import invoke
 from duvo_async._pacing import Lane
 from duvo_async._protocol import Call
 from duvo_async._session import Session, keyed
+from duvo_async.errors import ClientClosedError
 from duvo_async.fanout import Batch, Inputs
 from duvo_async.models import Run
 from duvo_async.watching import Watcher
@@ -156,6 +157,10 @@ class Starts:
                 return self._session.attempt(call, number, lane=Lane.START, turn=given)
 
             run = await self._session.retrying(attempt, repeatable=True)
+        except asyncio.CancelledError:
+            closed = "the client was closed while the run was being started"
+            batch.add_failure(index, ClientClosedError(closed))
+            raise
         except Exception as error:  # noqa: BLE001 - one input's trouble never ends the others
             batch.add_failure(index, error)
         else:

@@ -21,7 +21,7 @@ from duvo_async.emulator import (
     Say,
     Sleep,
 )
-from tests.support.shell import COMMAND, environment, shell, terminal
+from tests.support.shell import piped, shell, terminal
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -83,19 +83,13 @@ def test_what_a_pipe_cannot_show_is_not_lost(options: tuple[str, ...], emulator:
 
 def test_a_reader_that_leaves_is_no_traceback(emulator: Emulator) -> None:
     agent = emulator.add_agent([Say("x" * 100_000)] * 5 + [Sleep(3600)])
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "run", agent],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(emulator),
-        text=True,
-    ) as process:
+    with piped("run", agent, emulator=emulator) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         run_id = process.stdout.readline().split()[1]
         process.stdout.close()
         errors = process.stderr.read()
-    assert process.returncode == 1
+        assert process.wait(30) == 1
     assert errors == f"run {run_id} goes on\n"
 
 
@@ -110,6 +104,16 @@ def test_a_wrong_key_is_authentication(emulator: Emulator) -> None:
     assert done.returncode == 2
     assert "401" in done.stderr
     assert "dv_no" not in done.stderr
+
+
+def test_a_reader_that_leaves_before_the_document_is_no_traceback(emulator: Emulator) -> None:
+    agent = emulator.add_agent([Say("hi")])
+    with piped("run", agent, "--json", emulator=emulator) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert (process.wait(30), errors) == (1, "")
 
 
 def test_an_unknown_agent_is_not_found(emulator: Emulator) -> None:
@@ -181,7 +185,9 @@ def test_wrong_words_are_errors(words: list[str], text: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["emulate", "-h"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["map", "-h"], ["emulate", "-h"], ["--version"]]
+)
 def test_help(words: list[str]) -> None:
     done = shell(*words)
     assert (done.returncode, done.stderr) == (0, "")
@@ -283,13 +289,7 @@ def test_ctrl_c_on_a_pipe_leaves_the_run_and_names_it(
 ) -> None:
     agent = emulator.add_agent([Say("hi"), Sleep(3600)])
     with (
-        subprocess.Popen(  # noqa: S603 - our own command
-            [*COMMAND, "run", agent, *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(emulator),
-            text=True,
-        ) as process,
+        piped("run", agent, *options, emulator=emulator) as process,
         Duvo(emulator.api_key, base_url=emulator.url) as other,
     ):
         while not any(request.path.endswith("/messages") for request in emulator.requests):
@@ -305,13 +305,7 @@ def test_ctrl_c_on_a_pipe_leaves_the_run_and_names_it(
 
 
 def test_emulate_serves_until_ctrl_c() -> None:
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, "emulate"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(None),
-        text=True,
-    ) as process:
+    with piped("emulate") as process:
         assert process.stdout is not None
         exports = dict(process.stdout.readline()[7:].strip().split("=", 1) for _ in range(2))
         agent = process.stdout.readline().split()[-1]

@@ -423,8 +423,25 @@ async def test_closing_the_client_ends_the_iteration(core: Emulator) -> None:
         await asyncio.sleep(30)
     with pytest.raises(ClientClosedError, match="before all inputs were read"):
         await following
-    assert len(errors) == starts(core)
-    assert all(isinstance(each.error, ClientClosedError) and each.run for each in errors)
+    assert all(isinstance(each.error, ClientClosedError) for each in errors)
+    assert sum(each.run is not None for each in errors) == starts(core)
+    assert len(errors) > starts(core)  # those that waited for their turn are told of, too
+
+
+async def test_closing_the_client_loses_no_input_that_was_read(core: Emulator) -> None:
+    agent = core.add_agent(sleeper)
+    outcomes: list[RunOutcome] = []
+
+    async def follow(client: AsyncDuvo) -> None:
+        async for each in client.runs.map(agent, ["1000"] * 20):
+            outcomes.append(each)  # noqa: PERF401 - what came before an error counts
+
+    async with client_of(core, requests_per_minute=5) as client:
+        following = asyncio.create_task(follow(client))
+        await asyncio.sleep(1.5)
+    await following
+    assert sorted(each.index for each in outcomes) == list(range(20))
+    assert sum(each.run_id is not None for each in outcomes) == starts(core) < 6
 
 
 async def test_cancelling_the_iteration_leaves_nothing_behind(

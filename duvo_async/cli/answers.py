@@ -32,7 +32,9 @@ class Answers:
     view: Output
 
     @classmethod
-    def parse(cls, *, approved: bool | None, texts: tuple[str, ...], ask: bool, view: Output) -> Self:
+    def parse(
+        cls, *, approved: bool | None, texts: tuple[str, ...], ask: bool, view: Output
+    ) -> Self:
         """Check the options."""
         for text in texts:
             if "=" not in text.strip("="):

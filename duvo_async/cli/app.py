@@ -1,17 +1,20 @@
 """The command's words and options."""
 
 import io
-import os
 import sys
 from contextlib import ExitStack, suppress
 from threading import Event
+from typing import Protocol
 
 import click
 
 from duvo_async import DuvoError, __version__
 from duvo_async.cli.answers import Answers
-from duvo_async.cli.job import FAILED, INTERRUPTED, Job, Settings, exit_code, perform
-from duvo_async.cli.views import View, make_view
+from duvo_async.cli.fanout import Fanout
+from duvo_async.cli.inputs import Messages
+from duvo_async.cli.job import FAILED, INTERRUPTED, Job, Settings, exit_code
+from duvo_async.cli.outcomes import make_outcome_view
+from duvo_async.cli.views import Output, abandon_output, make_view
 
 
 def invoke() -> int:
@@ -44,24 +47,33 @@ def cli() -> None:
     """
 
 
-@cli.command()
-@click.argument("agent_id", required=False)
-@click.option("--resume", metavar="RUN_ID", help="Go on with this run instead of starting one.")
-@click.option("--file", "files", multiple=True, metavar="F", help="Upload a file for the run.")
-@click.option("--message", metavar="M", help="What to tell the assignment.")
-@click.option("--approve", is_flag=True, help="Say yes to approvals.")
-@click.option("--deny", is_flag=True, help="Say no to approvals.")
-@click.option(
+_agent = click.argument("agent_id", required=False)
+_approve = click.option("--approve", is_flag=True, help="Say yes to approvals.")
+_deny = click.option("--deny", is_flag=True, help="Say no to approvals.")
+_answers = click.option(
     "--answer",
     "answers",
     multiple=True,
     metavar="Q=A",
     help="Answer a question; repeat it to choose several options.",
 )
+_local = click.option(
+    "--local", is_flag=True, help="Use an emulator in this process: needs no key."
+)
+
+
+@cli.command()
+@_agent
+@click.option("--resume", metavar="RUN_ID", help="Go on with this run instead of starting one.")
+@click.option("--file", "files", multiple=True, metavar="F", help="Upload a file for the run.")
+@click.option("--message", metavar="M", help="What to tell the assignment.")
+@_approve
+@_deny
+@_answers
 @click.option("--ask", is_flag=True, help="Ask at the terminal what no other option answers.")
 @click.option("--timeout", type=float, metavar="S", help="Seconds to wait for the run's end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
-@click.option("--local", is_flag=True, help="Use an emulator in this process: needs no key.")
+@_local
 def run(  # noqa: PLR0913 - the command's options
     *,
     agent_id: str | None,
@@ -88,14 +100,82 @@ def run(  # noqa: PLR0913 - the command's options
         raise click.UsageError("give one of AGENT_ID, --resume, and --local (with its own agent)")
     if resume is not None and files:
         raise click.UsageError("files are for a run that starts: --resume takes none")
-    if approve and deny:
-        raise click.UsageError("give --approve or --deny, not both")
+    approved = _decision(approve=approve, deny=deny)
     view = make_view(as_json=as_json, local=local)
-    approved = approve if approve or deny else None
     policy = Answers.parse(approved=approved, texts=answers, ask=ask, view=view)
     with ExitStack() as stack:
         settings = _emulated(stack) if local else Settings(agent_id=agent_id, run_id=resume)
-        return _work(Job(settings, files, message, timeout, policy, view), view)
+        return _finish(Job(settings, files, message, timeout, policy, view))
+
+
+@cli.command("map")
+@_agent
+@click.option(
+    "--messages",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="A message a line, or JSON Lines; - for the standard input.",
+)
+@click.option("--jsonl", is_flag=True, help="FILE is JSON Lines, whatever its name ends in.")
+@click.option("--sandbox", metavar="ID", help="A sandbox with files, for all runs.")
+@click.option("--max-outstanding", type=int, metavar="N", help="How many runs go on at once.")
+@click.option("--stop-on-exit", is_flag=True, help="Stop the runs that Ctrl-C leaves.")
+@_approve
+@_deny
+@_answers
+@click.option("--timeout", type=float, metavar="S", help="Seconds to wait for each run's end.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document a run as it ends.")
+@_local
+def map_(  # noqa: PLR0913 - the command's options
+    *,
+    agent_id: str | None,
+    messages: str,
+    jsonl: bool,
+    sandbox: str | None,
+    max_outstanding: int | None,
+    stop_on_exit: bool,
+    approve: bool,
+    deny: bool,
+    answers: tuple[str, ...],
+    timeout: float | None,
+    as_json: bool,
+    local: bool,
+) -> int:
+    """Start a run of AGENT_ID with each message of a file, and wait for all of them.
+
+    FILE has a message a line. In JSON Lines (.jsonl, .ndjson) a line is a string, or an object with
+    "message" and, in all lines or none, "idempotency_key". Ctrl-C lets the runs go on.
+
+    Exit code: 0 all completed, 4 the others need a person's answer, 2 and 3 no start was accepted:
+    authentication, not found; else 1.
+    """
+    if [agent_id is not None, local].count(True) != 1:
+        raise click.UsageError("give one of AGENT_ID and --local (with its own agent)")
+    approved = _decision(approve=approve, deny=deny)
+    view = make_outcome_view(as_json=as_json)
+    policy = Answers.parse(approved=approved, texts=answers, ask=False, view=view)
+    inputs = Messages(messages, as_json=jsonl)
+    with ExitStack() as stack:
+        settings = _emulated(stack) if local else Settings(agent_id=agent_id)
+        return _finish(
+            Fanout(
+                settings=settings,
+                messages=inputs,
+                sandbox_id=sandbox,
+                max_outstanding=max_outstanding,
+                timeout=timeout,
+                stop_on_exit=stop_on_exit,
+                answers=policy,
+                view=view,
+            )
+        )
+
+
+def _decision(*, approve: bool, deny: bool) -> bool | None:
+    if approve and deny:
+        raise click.UsageError("give --approve or --deny, not both")
+    return approve if approve or deny else None
 
 
 def _emulated(stack: ExitStack) -> Settings:
@@ -107,25 +187,40 @@ def _emulated(stack: ExitStack) -> Settings:
     )
 
 
-def _work(job: Job, view: View) -> int:
+class _Work(Protocol):
+    """What a command does."""
+
+    @property
+    def view(self) -> Output:
+        """Where it prints."""
+        ...
+
+    def perform(self) -> int:
+        """Do it; give the exit code."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """Say what went wrong."""
+        ...
+
+    def unread(self) -> None:
+        """Finish when nobody reads any more what is printed, as after `| head`."""
+        ...
+
+
+def _finish(work: _Work) -> int:
     try:
-        code = perform(job)
-    except (DuvoError, ValueError, TypeError) as error:
-        view.failed(error, job.run)
-        code = exit_code(error)
+        try:
+            code = work.perform()
+        except (DuvoError, ValueError, TypeError) as error:
+            work.failed(error)
+            code = exit_code(error)
+        work.view.close()
     except BrokenPipeError:
-        return _unread(job)
-    view.close()
+        abandon_output()
+        work.unread()
+        return FAILED
     return code
-
-
-def _unread(job: Job) -> int:
-    """Finish when nobody reads any more what is printed, as after `| head`."""
-    # Else the interpreter would complain as it flushes at its end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if job.run is not None and not job.run.is_terminal and not job.settings.local:
-        job.view.note(f"run {job.run.id} goes on")
-    return FAILED
 
 
 @cli.command()

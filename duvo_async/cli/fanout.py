@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Collection, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from attrs import define, evolve, field
 
 from duvo_async import AsyncDuvo, ClientClosedError, RunOutcome
 from duvo_async.cli.answers import Answers
-from duvo_async.cli.inputs import Messages
+from duvo_async.cli.inputs import InputError, Messages
 from duvo_async.cli.job import (
     ANSWER_NEEDED,
     COMPLETED,
@@ -23,10 +25,12 @@ from duvo_async.cli.job import (
     exit_code,
 )
 from duvo_async.cli.outcomes import OutcomeView
-from duvo_async.cli.progress import Numbers, Tally, compute
-from duvo_async.cli.views import Output, abandon_output
+from duvo_async.cli.progress import Numbers, compute, counted
+from duvo_async.cli.views import abandon_output
 
-_HOPELESS = {UNAUTHENTICATED, NOT_FOUND}
+_HOPELESS = frozenset({UNAUTHENTICATED, NOT_FOUND})
+"""What goes wrong with one start in these ways goes wrong with every other."""
+_Pages: TypeAlias = AsyncGenerator[Sequence[RunOutcome], None]
 
 
 def outcome_code(outcome: RunOutcome) -> int:
@@ -39,14 +43,39 @@ def outcome_code(outcome: RunOutcome) -> int:
     return FAILED if outcome.run_id or outcome.error is None else exit_code(outcome.error)
 
 
-def joint_code(codes: Collection[int]) -> int:
+def joint_code(codes: AbstractSet[int]) -> int:
     """Choose the exit code for all outcomes by the codes of each."""
-    if set(codes) <= {COMPLETED}:
+    if codes <= {COMPLETED}:
         return COMPLETED
-    if set(codes) <= {COMPLETED, ANSWER_NEEDED}:
+    if codes <= {COMPLETED, ANSWER_NEEDED}:
         return ANSWER_NEEDED
-    only = next(iter(codes))
-    return only if only in _HOPELESS and len(codes) == 1 else FAILED
+    return max(codes) if len(codes) == 1 and codes <= _HOPELESS else FAILED
+
+
+def left_text(left: int, *, unsure: int, stopped: bool, unstopped: int) -> str:
+    """Say what becomes of the runs that were left before their end.
+
+    Args:
+        left: How many there are.
+        unsure: Starts that were cut off, of which it is not known whether they were done.
+        stopped: Whether the runs were stopped.
+        unstopped: With how many of them that did not succeed.
+
+    Returns:
+        The text; empty when there is nothing to say.
+    """
+    told, going_on = (left - unstopped, unstopped) if stopped else (0, left)
+    parts = [f"{_runs(told)} told to stop"] if told else []
+    if going_on:
+        parts.append(f"{_runs(going_on)} left to go on")
+    if unsure and not stopped:
+        more = "more " if left else ""
+        parts.append(f"up to {unsure:,} {more}may have been started")
+    return "; ".join(parts)
+
+
+def _runs(count: int) -> str:
+    return "1 run was" if count == 1 else f"{count:,} runs were"
 
 
 @define
@@ -65,7 +94,7 @@ class Fanout:
     _counts: Mapping[str, int] = field(factory=dict[str, int], init=False)
     _codes: set[int] = field(factory=set[int], init=False)
     _duvo: AsyncDuvo | None = field(default=None, init=False)
-    _step: "asyncio.Future[Sequence[RunOutcome]] | None" = field(default=None, init=False)
+    _step: "asyncio.Task[Sequence[RunOutcome]] | None" = field(default=None, init=False)
     _unread: bool = field(default=False, init=False)
     _left: list[RunOutcome] = field(factory=list[RunOutcome], init=False)
     _stopped: bool = field(default=False, init=False)
@@ -82,13 +111,18 @@ class Fanout:
             ValueError: An argument is wrong, or the file cannot be read.
             BrokenPipeError: Nobody reads any more what is printed.
         """
+        interrupted = False
         try:
             asyncio.run(self._perform())
         except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            self.view.close()  # the terminal is given back, whatever has happened
+        if interrupted:
             self._tell_left()
             return INTERRUPTED
         if self.messages.stopped:
-            self.view.note(f"the rest of {self.messages.name} was not read: no run can be started")
+            self.view.note(f"{self.messages.name} was not read to its end: starts were refused")
         return joint_code(self._codes)
 
     def failed(self, error: Exception) -> None:
@@ -134,26 +168,26 @@ class Fanout:
 
     async def _take_all(self, outcomes: _Pages) -> None:
         while not self._unread and (page := await self._next(outcomes)):
-            for outcome in page:
-                self._take(outcome)
+            self._take(page)
 
     async def _next(self, outcomes: _Pages) -> Sequence[RunOutcome]:
         """Wait for outcomes; cancelling it loses none of them."""
         if self._step is None:
-            self._step = asyncio.ensure_future(anext(outcomes, ()))
+            self._step = asyncio.create_task(_page(outcomes))
         await asyncio.wait([self._step])
         step, self._step = self._step, None
         return step.result()
 
-    def _take(self, outcome: RunOutcome) -> None:
-        if isinstance(outcome.error, ClientClosedError):
-            self._left.append(outcome)
-            return
-        self._counts = counted(self._counts, outcome)
-        self._codes.add(outcome_code(outcome))
+    def _take(self, page: Sequence[RunOutcome]) -> None:
+        for outcome in page:
+            if isinstance(outcome.error, ClientClosedError):
+                self._left.append(outcome)
+                continue
+            self._counts = counted(self._counts, outcome)
+            self._codes.add(outcome_code(outcome))
+            self._show(outcome)
         if len(self._codes) == 1 and self._codes <= _HOPELESS:
             self.messages.stop()
-        self._show(outcome)
 
     def _show(self, outcome: RunOutcome) -> None:
         try:
@@ -164,14 +198,14 @@ class Fanout:
 
     async def _leave(self, duvo: AsyncDuvo, outcomes: _Pages) -> None:
         """End early: a client that closes gives an outcome to each run that it leaves."""
-        if self.stop_on_exit and not self.settings.local and self.numbers().under_way:
+        if self.stop_on_exit and self.numbers().under_way and not self.settings.local:
             self.view.note("stopping the runs; Ctrl-C again lets them go on")
-        with _heard(self._not_stopped):
+        with _warnings_to(self._not_stopped):
             await duvo.close()
         self._stopped = self.stop_on_exit
-        self._unread = False  # what there still is goes nowhere, and does no harm
-        with suppress(ClientClosedError):
-            await self._take_all(outcomes)
+        with suppress(ClientClosedError, InputError):
+            while page := await self._next(outcomes):
+                self._take(page)
 
     def _not_stopped(self, text: str) -> None:
         self._unstopped += 1
@@ -179,9 +213,45 @@ class Fanout:
 
     def _tell_left(self) -> None:
         if self.settings.local:
-            return
-        if self._stopped:
-            does = "was told to stop"
-            count = len(self._left) - self._unstopped
-            self.view.note(f"{_runs(count)} told to stop")
-        ...
+            return  # they have ended with their emulator
+        text = left_text(
+            len(self._left),
+            unsure=self.numbers().under_way - len(self._left),
+            stopped=self._stopped,
+            unstopped=self._unstopped,
+        )
+        if text:
+            self.view.note(text)
+        what = "was told to stop" if self._stopped else "goes on"
+        error = ClientClosedError(f"interrupted; the run {what}")
+        try:
+            self.view.left([evolve(outcome, error=error) for outcome in self._left])
+        except BrokenPipeError:  # as when Ctrl-C has ended the reader, too
+            abandon_output()
+
+
+async def _page(outcomes: _Pages) -> Sequence[RunOutcome]:
+    """Read a page; an empty one at the end."""
+    async for page in outcomes:
+        return page
+    return ()
+
+
+class _Listener(logging.Handler):
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(record.getMessage())
+
+
+@contextmanager
+def _warnings_to(tell: Callable[[str], None]) -> Generator[None, None, None]:
+    """Take what the client warns of, such as a run that it could not stop."""
+    logger, listener = logging.getLogger("duvo_async"), _Listener(tell)
+    logger.addHandler(listener)
+    try:
+        yield
+    finally:
+        logger.removeHandler(listener)

@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from attrs import define, field, frozen
 
 from duvo_async.cli.progress import Extent
+
+if TYPE_CHECKING:
+    from duvo_async import JSON
 
 _BLOCK = 1 << 16
 _MEMBERS = {"message", "idempotency_key"}
@@ -110,7 +113,7 @@ class Parser:
 
     def _parse_json(self, text: str) -> Input:
         try:
-            value: Any = json.loads(text)
+            value: JSON = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise self._wrong(f"not JSON: {error}") from error
         if isinstance(value, str):
@@ -119,15 +122,16 @@ class Parser:
             raise self._wrong("neither a string nor an object")
         if unknown := value.keys() - _MEMBERS:
             raise self._wrong(f"unknown member {min(unknown)!r}: there are {sorted(_MEMBERS)}")
-        if not isinstance(value.get("message"), str):
+        message, key = value.get("message"), value.get("idempotency_key")
+        if not isinstance(message, str):
             raise self._wrong("message must be a string")
-        if not isinstance(value.get("idempotency_key", ""), str):
-            raise self._wrong("idempotency_key must be a string")
         keyed = "idempotency_key" in value
+        if keyed and not isinstance(key, str):
+            raise self._wrong("idempotency_key must be a string")
         if self._keyed not in {None, keyed}:
             raise self._wrong("all lines have an idempotency_key, or none has one")
         self._keyed = keyed
-        return Input(value["message"], value.get("idempotency_key"))
+        return Input(message, key if isinstance(key, str) else None)
 
     def _wrong(self, reason: str) -> InputError:
         return InputError(f"{self._name}, line {self._number}: {reason}")
@@ -241,7 +245,8 @@ class Messages:
     async def _next_block(self) -> bytes:
         """Read in a thread, since a pipe may keep silent, for which nobody waits at the end."""
         loop = asyncio.get_running_loop()
-        block = self._block = loop.create_future()
+        block: asyncio.Future[bytes] = loop.create_future()
+        self._block = block
         Thread(target=self._deliver, args=(loop, block), daemon=True).start()
         return await block
 

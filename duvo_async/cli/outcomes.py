@@ -51,6 +51,7 @@ class OutcomeView(Output):
         """Print the summary."""
         if self._numbers is not None:
             self._trouble(summary(self._numbers()))
+            self._numbers = None
 
 
 class LiveTable(OutcomeView):

@@ -12,8 +12,8 @@ from duvo_async.cli.views import printable
 
 COMPLETED = "completed"
 WAITING = "waiting for a person"
-ERRORS = "errors"
-_ALWAYS = (COMPLETED, "failed", WAITING, ERRORS)
+IN_ERROR = "in error"
+_ALWAYS = (COMPLETED, "failed", WAITING, IN_ERROR)
 _COLOURS = {COMPLETED: "green", WAITING: "yellow"}
 
 
@@ -70,9 +70,9 @@ class Numbers:
 
 
 def kind_of(outcome: RunOutcome) -> str:
-    """Tell what an outcome is counted as: a status, `WAITING` or `ERRORS`."""
+    """Tell what an outcome is counted as: a status, `WAITING` or `IN_ERROR`."""
     if outcome.error is not None or outcome.run is None:
-        return ERRORS
+        return IN_ERROR
     return WAITING if outcome.human_request is not None else str(outcome.run.status)
 
 
@@ -113,7 +113,7 @@ def compute(
 
 def rows(numbers: Numbers) -> list[tuple[str, str]]:
     """Put the numbers into words, each under its name."""
-    counts = {kind: 0 for kind in _ALWAYS} | dict(numbers.counts)
+    counts = dict.fromkeys(_ALWAYS, 0) | dict(numbers.counts)
     others = [kind for kind in counts if kind not in _ALWAYS]
     order = [*_ALWAYS[:2], *others, *_ALWAYS[2:]]
     rate = numbers.rate
@@ -140,12 +140,13 @@ def table(numbers: Numbers) -> Table:
 
 def summary(numbers: Numbers) -> str:
     """Put the end into a line."""
-    outcomes = sum(numbers.counts.values())
+    inputs = sum(numbers.counts.values()) + numbers.under_way
     kinds = [f"{count:,} {kind}" for kind, count in numbers.counts.items()]
     if numbers.under_way:
         kinds.append(f"{numbers.under_way:,} without an outcome")
     of = ", ".join(kinds) or "nothing to start"
-    return f"{outcomes + numbers.under_way:,} inputs in {_span(numbers.elapsed)}: {of}"
+    noun = "input" if inputs == 1 else "inputs"
+    return f"{inputs:,} {noun} in {_span(numbers.elapsed)}: {of}"
 
 
 def _extent(extent: Extent) -> str:

@@ -3,8 +3,6 @@
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    Awaitable,
-    Callable,
     Iterable,
     Mapping,
     Sequence,
@@ -17,7 +15,7 @@ from duvo_async._protocol import Call
 from duvo_async._session import Session, keyed
 from duvo_async.answering import Answers, OnHumanRequest
 from duvo_async.errors import HumanRequestPending
-from duvo_async.fanout import Batch, Inputs
+from duvo_async.fanout import Batch, Inputs, Stop
 from duvo_async.models import (
     AnsweredHumanRequest,
     HumanAnswer,
@@ -455,7 +453,7 @@ class AsyncRuns:
         self,
         timeout: float | None,
         on_human_request: OnHumanRequest | None,
-        stop: Callable[[str], Awaitable[object]] | None = None,
+        stop: Stop | None = None,
     ) -> Batch:
         return Batch(
             self._watcher,

@@ -44,6 +44,24 @@ def shell(
     )
 
 
+@contextmanager
+def piped(*words: str, emulator: Emulator | None = None) -> Iterator["subprocess.Popen[str]"]:
+    """Run the command between pipes, while the test looks on."""
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(emulator),
+        text=True,
+        bufsize=1,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @define
 class Terminal:
     """A command that believes to be on a terminal."""

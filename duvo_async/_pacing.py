@@ -121,9 +121,12 @@ class Budget:
             if now < self._next_poll_at and not hurried:
                 return self._next_poll_at - now
             self._polls += 1
-            # Evenly over the window, among all that poll.
-            others = 1 if self._lowest is None else self.processes
-            self._next_poll_at = now + (self._reset_at - now) / ((left - 1) / others + 1)
+            # Evenly over the window, each process its part of what all have.
+            polls: float = left
+            if self._lowest is not None:
+                shared = self._shared() - int(self.reserve * self._room())
+                polls = min(left, shared / self.processes)
+            self._next_poll_at = now + (self._reset_at - now) / max(polls, 1)
         self._used += 1
         self.number += 1
         self._unheard += 1
@@ -187,7 +190,7 @@ class Budget:
     def forget_under_way(self) -> None:
         """Forget the requests that are under way, as after a fork, which leaves them behind."""
         self._under_way.clear()
-        self._unheard = 0
+        self._silent, self._unheard = self._silent + self._unheard, 0
 
     def _begin(self, reset_at: float, now: float) -> None:
         """Begin a window of which nothing is known yet."""
@@ -201,26 +204,33 @@ class Budget:
         self._silent = self._polls = 0
         self._next_poll_at = -inf
 
+    def _room(self) -> int:
+        """How many requests the API has room for in a window."""
+        if self._limit is not None:
+            return self._limit
+        return max(self.requests_per_minute or 0, DEFAULT_LIMIT)
+
+    def _shared(self) -> int:
+        """Count what is left for all processes."""
+        room = self._room()
+        margin = min(self.processes * _AT_ONCE, room // 2) if self.processes > 1 else 0
+        if self._lowest is None:
+            return room - self._used - margin
+        return self._lowest - self._silent - self._unheard - margin
+
     def _left(self, lane: Lane, *, starts_wait: bool) -> int:
         """Count the requests that a lane may still send in this window."""
-        own, room = self.requests_per_minute, self._limit
-        if room is None:
-            room = DEFAULT_LIMIT if own is None else max(own, DEFAULT_LIMIT)
-        told = self._lowest
-        left = room - self._used if told is None else told - self._silent - self._unheard
-        if self.processes > 1:
-            left -= min(self.processes * _AT_ONCE, room // 2)
-            if told is None:  # what the others have left
-                room = max(_AT_ONCE, room // self.processes)
-                left = min(left, room - self._used)
+        own, room, left = self.requests_per_minute, self._room(), self._shared()
+        if self.processes > 1 and self._lowest is None:  # what the others have left
+            room = max(_AT_ONCE, room // self.processes)
+            left = min(left, room - self._used)
         if own is not None:
             room, left = min(room, own), min(left, own - self._used)
         if lane is Lane.CALL:
             return left
         left -= int(self.reserve * room)
-        polls = (
-            max(1, int(self.share * room)) - self._polls if self.share and room > _AT_ONCE else 0
-        )
+        kept = max(1, int(self.share * room)) if self.share and room > _AT_ONCE else 0
+        polls = kept - self._polls
         if lane is Lane.START:
             return left - max(0, polls)
         return min(left, polls) if starts_wait else left

@@ -328,6 +328,44 @@ def test_a_timeout_that_is_no_number_of_seconds_is_a_wrong_argument(
         resolve(**{name: seconds})
 
 
+# --- the budget ----------------------------------------------------------------------------------
+
+
+def test_without_being_told_the_budget_is_the_apis_and_one_processs() -> None:
+    assert resolve().requests_per_minute is None
+    assert resolve().processes == 1
+    assert resolve(requests_per_minute=None) == resolve(processes=1) == resolve()
+
+
+@pytest.mark.parametrize("name", ["requests_per_minute", "processes"])
+@pytest.mark.parametrize("number", [1, 2, 300, 10**9])
+def test_a_positive_whole_number_is_taken(name: str, number: int) -> None:
+    assert getattr(resolve(**{name: number}), name) == number
+    assert resolve(**{name: number}) == resolve(**{name: number})
+    assert (resolve(**{name: number}) == resolve()) == (name == "processes" and number == 1)
+
+
+@pytest.mark.parametrize("name", ["requests_per_minute", "processes"])
+@pytest.mark.parametrize("number", [0, -1, -300])
+def test_less_than_one_is_refused(name: str, number: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} must be at least 1, not {number}$"):
+        resolve(**{name: number})
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        (name, number)
+        for name in ("requests_per_minute", "processes")
+        for number in (1.0, 0.5, math.nan, math.inf, "300", b"1", True, False, [1])
+    ]
+    + [("processes", None)],
+)
+def test_what_is_no_whole_number_is_a_wrong_argument(name: str, number: object) -> None:
+    with pytest.raises(TypeError, match=f"^{name} must be a whole number, not "):
+        resolve(**{name: number})
+
+
 # --- the value -----------------------------------------------------------------------------------
 
 

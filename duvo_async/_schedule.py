@@ -21,6 +21,7 @@ _SHARE_OF_AGE = 0.015
 _SHORTEST = 1.0
 _LONGEST = 10.0
 _JITTER = 0.1
+_PATIENCE = 1.2
 _LEAST_SHARE = 0.03
 _MOST_SHARE = 0.25
 
@@ -115,8 +116,11 @@ class Schedule:
         """
         if isinstance(look, Page):
             return self._sweep.unseen
-        seen_at = look.seen_at
-        return now - seen_at >= len(self._singles) * WINDOW_SECONDS / limit
+        waiting = len(self._singles)
+        cycle = waiting * WINDOW_SECONDS / limit
+        if waiting < limit / 2:  # there is room for several reads of each: they stay spread
+            cycle *= _PATIENCE
+        return now - look.seen_at >= cycle
 
     def share(self, limit: int, to_start: float) -> float:
         """Choose the part of each window that is kept for reading while starts wait.

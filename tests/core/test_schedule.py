@@ -317,9 +317,10 @@ def test_a_run_left_alone_for_longer_than_a_round_takes_hurries() -> None:
         schedule.add(entry(f"r{n}", 100.0))
     look, _ = schedule.next(130.0)
     assert isinstance(look, Entry)
-    assert not schedule.hurries(look, 119.0, 300)  # a hundred take twenty seconds
-    assert schedule.hurries(look, 121.0, 300)
-    assert not schedule.hurries(look, 121.0, 200)
+    assert not schedule.hurries(look, 123.0, 300)  # a hundred take twenty seconds, and a fifth
+    assert schedule.hurries(look, 125.0, 300)
+    assert not schedule.hurries(look, 129.0, 200)  # the window is small: thirty, and no more
+    assert schedule.hurries(look, 131.0, 200)
 
 
 def test_a_page_hurries_for_runs_that_were_never_seen() -> None:

@@ -64,7 +64,7 @@ def draw(file: Path, titles: tuple[str, str], lines: Mapping[str, Line], bound: 
         figure, axes = pyplot.subplots(figsize=_SIZE, facecolor="white", layout="constrained")
         axes.set(xscale="log", yscale="log")
         _bound(axes, bound)
-        # The first on top: where lines go together, the client's own is seen.
+        # Backwards: where lines go together, the first is seen.
         for name, line in reversed(list(lines.items())):
             colour = _colours(lines)[name]
             axes.plot(list(line), list(line.values()), color=colour, lw=2, marker="o", ms=4.5)

@@ -11,7 +11,7 @@ from threading import Event, RLock, Thread, get_ident
 from typing import Any, Generic, TypeVar
 
 from duvo_async._callbacks import caller
-from duvo_async.errors import ClientClosedError
+from duvo_async.errors import ClientClosedError, ConfigurationError
 
 _T = TypeVar("_T")
 
@@ -49,7 +49,13 @@ class Bridge:
 
         Raises:
             ClientClosedError: The client is closed, or was closed meanwhile.
+            ConfigurationError: This is the loop's own thread.
         """
+        if self._loop.is_here():
+            raise ConfigurationError(
+                "an asynchronous handler runs in the client's own event loop, where a blocking "
+                "call would wait for itself: make the handler a plain function"
+            )
         call = _Call(function)
         loop = self._loop.started()
         self._loop.calls.add(call)
@@ -155,11 +161,13 @@ class _Loop:
         self._running = asyncio.get_running_loop(), end
         self._ready.set()
         await end.wait()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._close()
+        try:
+            await self._close()  # which tells those who wait what becomes of their runs
+        finally:
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Call(Generic[_T]):

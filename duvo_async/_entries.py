@@ -37,11 +37,11 @@ class Listener(Protocol):
 class Several:
     """Several who wait for one run."""
 
-    listeners: list[Listener]
+    listeners: dict[Listener, None]
 
     def told(self, run: Run) -> bool:
         """Tell all of them; those who have heard enough are told no more."""
-        self.listeners = [each for each in self.listeners if not each.told(run)]
+        self.listeners = {each: None for each in self.listeners if not each.told(run)}
         return not self.listeners
 
     def failed(self, error: Exception) -> None:

@@ -135,8 +135,8 @@ class Schedule:
             to_start: How many starts are still to come.
 
         Returns:
-            The part, from 3 to 25 %. 0 where runs are read singly: a start that waits costs as much
-            as what the read could find.
+            The part, from 3 to 25 %. 0 where runs are read singly: then none is kept, and reads
+                take what is left while no start is waiting for its turn.
         """
         if self._without_list:
             return 0.0
@@ -160,14 +160,14 @@ class Schedule:
             created: When it was made.
             now: The time.
         """
-        unknown = entry.run is None
+        unplaced = entry.run is None or entry.run.status == RunStatus.WAITING
         entry.run, entry.created, entry.seen_at = run, created, now
         entry.reading, entry.failures = False, 0
         if self.entries.get(entry.run_id) is not entry:
             return
         if run.status == RunStatus.WAITING:
             self._read_later(entry)
-        elif unknown and not self._without_list:
+        elif unplaced and entry.page is None and not self._without_list:
             self._sweep.add(entry)
             self._settle()
         elif entry.page is None and entry.run_id not in self._sweep.unplaced:

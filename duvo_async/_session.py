@@ -179,6 +179,10 @@ class Session:
                 request_id=_protocol.request_id(response),
             ) from None
 
+    def keep_share(self, share: float) -> None:
+        """Have a part of each window kept for polls while starts wait."""
+        self.turns.keep_share(self._limits, share)
+
     async def close(self) -> None:
         """Give back the connections."""
         self.turns.leave(self._limits)

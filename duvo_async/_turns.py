@@ -27,15 +27,17 @@ _Line: TypeAlias = OrderedDict["asyncio.Future[int]", bool]
 
 @define(eq=False)
 class Limits:
-    """What one client was told of the budget.
+    """What one client was told of the budget, and wants of it.
 
     Attributes:
         requests_per_minute: The most that is sent in a minute. None for what the API allows.
         processes: How many processes use the key.
+        share: The part of a window that it wants kept for polls while starts wait.
     """
 
     requests_per_minute: int | None = None
     processes: int = 1
+    share: float = 0.0
 
 
 class Turns:
@@ -112,6 +114,13 @@ class Turns:
         with self._lock:
             self._clients.discard(limits)
             self._agree()
+
+    def keep_share(self, limits: Limits, share: float) -> None:
+        """Keep a part of each window for polls: of what clients want, the most."""
+        if limits.share != share:
+            with self._lock:
+                limits.share = share
+                self.budget.share = max((each.share for each in self._clients), default=0.0)
 
     def forget_others(self) -> None:
         """Begin anew after a fork, with the threads and loops that were left behind."""

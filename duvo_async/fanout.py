@@ -5,15 +5,16 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from contextvars import copy_context
+from itertools import takewhile
 from math import inf
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 from attrs import define
 
-from duvo_async._callbacks import caller
+from duvo_async._callbacks import caller, invoke
 from duvo_async.answering import Answers, OnHumanRequest
 from duvo_async.errors import ClientClosedError, HumanRequestPending, WaitTimeout
-from duvo_async.models import HumanRequest, Run, RunOutcome, StopResult
+from duvo_async.models import HumanAnswer, HumanRequest, Run, RunOutcome, StopResult
 from duvo_async.watching import Watcher
 
 _T = TypeVar("_T")
@@ -104,13 +105,15 @@ class Batch:
         self._on_human_request = on_human_request
         self._stop = stop
         self._outcomes: deque[RunOutcome] = deque()
-        self._deadlines: deque[tuple[float, _Slot]] = deque()
+        self._deadlines: dict[_Slot, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._handlers: dict[_Slot, asyncio.Task[None]] = {}
         self._errands: deque[Callable[[], Awaitable[None]]] = deque()
         self._bell: asyncio.Future[None] | None = None
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self._left: Callable[[], None] = _nothing
+        self._late: list[_Slot] = []
         self._context = copy_context()
         self.outstanding: int = 0
         self.blocking: bool = False
@@ -127,23 +130,23 @@ class Batch:
         # Handlers and inputs of a blocking caller are his thread's, which is here during a step.
         self.blocking = caller.get() is not None
         self._context = copy_context()
-        leave = self._watcher.at_close(lambda: self._leave(feed, feeder))
+        self._left = self._watcher.at_close(lambda: self._leave(feed, feeder))
         feeder = asyncio.create_task(self._fill(feed))
         try:
             while True:
-                while self._errands:
-                    await self._errands.popleft()()
                 if self._outcomes:
                     outcomes = tuple(self._outcomes)
                     self._outcomes.clear()
                     yield outcomes
+                elif self._errands:
+                    await self._errands.popleft()()
                 elif self.outstanding or feed.busy or not feeder.done():
                     self._bell = asyncio.get_running_loop().create_future()
                     await self._bell
                 else:
                     break
         finally:
-            await leave()
+            await self._leave(feed, feeder)
         if self._failure is not None:
             raise self._failure
 
@@ -159,7 +162,8 @@ class Batch:
             try:
                 value = await work()
             except Exception as error:  # noqa: BLE001 - it belongs to who asked
-                _settle(result, error=error)
+                if not result.done():
+                    result.set_exception(_as_exception(error))
             else:
                 if not result.done():
                     result.set_result(value)
@@ -176,8 +180,10 @@ class Batch:
     async def _fill(self, feed: Feed) -> None:
         try:
             await feed.feed(self)
-        except Exception as error:  # noqa: BLE001 - the caller gets it after the outcomes
-            self._failure = error
+        except BaseException as error:  # the caller gets it after the outcomes
+            if _was_cancelled() or isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            self._failure = _as_exception(error)
         finally:
             self.ring()
 
@@ -185,6 +191,7 @@ class Batch:
         """Wait no longer; whoever leaves first, all wait until it is done."""
         if self._leaving is None:
             self._leaving = asyncio.create_task(self._wind_up(feed, feeder))
+            self._leaving.add_done_callback(lambda _: self._left())
         await asyncio.shield(self._leaving)
 
     async def _wind_up(self, feed: Feed, feeder: "asyncio.Task[None]") -> None:
@@ -203,7 +210,7 @@ class Batch:
             self._timer.cancel()
         # No list of one's own is kept for this: it would cost each run that waits.
         heard = (each for each in self._watcher.listeners() if isinstance(each, _Slot))
-        left = [*answering, *(slot for slot in heard if slot.batch is self)]
+        left = [*answering, *self._late, *(slot for slot in heard if slot.batch is self)]
         for slot in left:
             self._watcher.forget(slot.run_id, slot)
         if self._stop is not None:
@@ -220,10 +227,18 @@ class Batch:
         self.outstanding += 1
         if self._timeout is not None:
             # All have the same time, so that the first to come is the first to be over.
-            deadline = asyncio.get_running_loop().time() + self._timeout
-            self._deadlines.append((deadline, slot))
+            self._deadlines[slot] = asyncio.get_running_loop().time() + self._timeout
             self._set_timer()
-        self._watcher.listen(run, slot)
+        if self._leaving is not None:
+            self._late.append(slot)
+            return
+        self._listen(slot)
+
+    def _listen(self, slot: _Slot, seen_at: float | None = None) -> None:
+        try:
+            self._watcher.listen(slot.run, slot, seen_at)
+        except Exception as error:  # noqa: BLE001 - as a closed client's, it is the run's outcome
+            self.finish(slot, error=error)
 
     def add_failure(self, index: int, error: Exception) -> None:
         """Tell that there is no run for an input."""
@@ -235,14 +250,14 @@ class Batch:
         if run.is_terminal:
             self.finish(slot)
             return True
-        if not self._answers.wanted(run):
+        if not self._answers.wanted(run) or self._leaving is not None:
             return False
         if self._on_human_request is None:
             self.finish(slot, human_request=run.pending_human_request)
         else:
             # The handler is the caller's, and so is the context in which it runs.
             self._handlers[slot] = asyncio.get_running_loop().create_task(
-                self._answer(slot, run), context=self._context
+                self._answer(slot, run), context=self._context.copy()
             )
         return True
 
@@ -257,6 +272,7 @@ class Batch:
         if not slot.open:
             return
         slot.open = False
+        self._deadlines.pop(slot, None)
         self.outstanding -= 1
         if self.on_room is not None:
             self.on_room()
@@ -272,32 +288,35 @@ class Batch:
         self.ring()
 
     async def _answer(self, slot: _Slot, run: Run) -> None:
+        async def handler(pending: HumanRequestPending) -> HumanAnswer | None:
+            given = self._on_human_request and await invoke(self._on_human_request, pending)
+            # An answer that comes too late is no longer this caller's to give.
+            return cast("HumanAnswer | None", given if slot.open else None)
+
         try:
-            await self.in_step(lambda: self._answers.bring(run, self._on_human_request))
+            await self.in_step(lambda: self._answers.bring(run, handler))
         except HumanRequestPending as pending:
             self.finish(slot, human_request=pending.request)
-        except Exception as error:  # noqa: BLE001 - one run's trouble never ends the others
-            self.finish(slot, error=error)
+        except BaseException as error:  # one run's trouble never ends the others
+            if _was_cancelled() or isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            self.finish(slot, error=_as_exception(error))
         else:
-            if slot.open:
-                self._watcher.listen(run, slot, seen_at=-inf)
+            if slot.open and self._leaving is None:
+                self._listen(slot, -inf)
         finally:
             del self._handlers[slot]
 
     def _set_timer(self) -> None:
-        while self._deadlines and not self._deadlines[0][1].open:
-            self._deadlines.popleft()
         if self._deadlines and self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(self._deadlines[0][0], self._expire)
+            deadline = next(iter(self._deadlines.values()))
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._expire)
 
     def _expire(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, slot = self._deadlines.popleft()
-            if slot.open:
-                self._time_out(slot)
+        for slot in list(takewhile(lambda each: self._deadlines[each] <= now, self._deadlines)):
+            self._time_out(slot)
         self._set_timer()
 
     def _time_out(self, slot: _Slot) -> None:
@@ -309,11 +328,21 @@ class Batch:
         self.finish(slot, error=WaitTimeout(slot.run_id, run=known, timeout=timeout))
 
 
-def _settle(future: "asyncio.Future[_T]", error: Exception) -> None:
-    if isinstance(error, StopIteration):  # which no future can hold
-        error = RuntimeError(f"the function raised {error!r}")
-    if not future.done():
-        future.set_exception(error)
+def _nothing() -> None:
+    pass
+
+
+def _was_cancelled() -> bool:
+    """Tell whether the running task was cancelled, rather than something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """Make an outcome's error of what a caller's code raised."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(f"the caller's code raised {error!r}")  # as no future can hold it
 
 
 async def _stop_all(run_ids: Sequence[str], stop: Stop) -> None:

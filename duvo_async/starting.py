@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
-from operator import length_hint
 from typing import Final, TypeVar
 
 from duvo_async._callbacks import invoke
@@ -84,7 +83,8 @@ class Starts:
         self._sent: set[asyncio.Task[None]] = set()
         self._room: asyncio.Future[None] | None = None
         self._read = 0
-        self._total = length_hint(messages, -1)
+        # Others may have a length that costs a query, or never ends.
+        self._total = len(messages) if isinstance(messages, (list, tuple, range)) else -1
 
     @property
     def busy(self) -> bool:

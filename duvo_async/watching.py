@@ -69,9 +69,9 @@ class Watcher:
         entry = self._schedule.entries.get(run_id)
         if entry is not None:
             if isinstance(entry.listener, Several):
-                entry.listener.listeners.append(listener)
+                entry.listener.listeners[listener] = None
             else:
-                entry.listener = Several([entry.listener, listener])
+                entry.listener = Several({entry.listener: None, listener: None})
             if seen_at == -inf:
                 self._schedule.read_singly(entry)
                 self._ring()
@@ -89,24 +89,17 @@ class Watcher:
                 self._watch(), name="duvo-async watcher", context=Context()
             )
 
-    def forget(self, run_id: str, listener: Listener) -> Run | None:
-        """Tell somebody no more of a run.
-
-        Returns:
-            What is known of the run. None when nothing is.
-        """
+    def forget(self, run_id: str, listener: Listener) -> None:
+        """Tell somebody no more of a run."""
         entry = self._schedule.entries.get(run_id)
         if entry is None:
-            return None
+            return
         if isinstance(entry.listener, Several):
-            if listener in entry.listener.listeners:
-                entry.listener.listeners.remove(listener)
-            if entry.listener.listeners:
-                return entry.run
-        elif entry.listener is not listener:
-            return entry.run
-        self._remove(entry)
-        return entry.run
+            entry.listener.listeners.pop(listener, None)
+            if not entry.listener.listeners:
+                self._remove(entry)
+        elif entry.listener is listener:
+            self._remove(entry)
 
     def listeners(self) -> list[Listener]:
         """Give all that wait for runs."""
@@ -131,28 +124,21 @@ class Watcher:
         if to_start in self._starters:
             self._starters.remove(to_start)
 
-    def at_close(self, leave: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        """Have something done before the client closes, unless it was done before.
+    def at_close(self, leave: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+        """Have something done before the client closes.
 
         Returns:
-            Does it, and forgets it.
+            Forgets it, when it was done before.
         """
         self._here()
         self._leaves.add(leave)
-
-        async def now() -> None:
-            try:
-                await leave()
-            finally:
-                self._leaves.discard(leave)
-
-        return now
+        return lambda: self._leaves.discard(leave)
 
     async def close(self) -> None:
         """End all waits with an error."""
+        self._closed = True
         for leave in tuple(self._leaves):
             await leave()
-        self._closed = True
         for entry in tuple(self._schedule.entries.values()):
             closed = ClientClosedError(
                 f"the client was closed while run {entry.run_id} was waited for; the run goes on"
@@ -208,6 +194,7 @@ class Watcher:
             for entry in tuple(self._schedule.entries.values()):
                 self._fail(entry, error)
         finally:
+            self._session.keep_share(0.0)
             if self._task is asyncio.current_task():
                 self._task = None
 
@@ -231,8 +218,8 @@ class Watcher:
 
     def _share(self) -> None:
         to_start = sum(each() for each in self._starters)
-        budget = self._session.turns.budget
-        budget.share = self._schedule.share(budget.limit, to_start)
+        limit = self._session.turns.budget.limit
+        self._session.keep_share(self._schedule.share(limit, to_start))
 
     async def _rest(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

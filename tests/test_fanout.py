@@ -1,6 +1,7 @@
 """Many runs at once, on virtual time: in memory, and over sockets where they matter."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from duvo_async import (
     APIError,
     AsyncDuvo,
     ClientClosedError,
+    ConfigurationError,
     Duvo,
     HumanAnswer,
     HumanRequestPending,
@@ -266,6 +268,71 @@ async def test_handlers_that_fail_or_decline_are_outcomes(core: Emulator, fan: A
     assert outcomes[1].human_request is not None
 
 
+async def test_a_handler_that_is_cancelled_is_an_outcome(core: Emulator, fan: AsyncDuvo) -> None:
+    async def await_what_is_gone(_: HumanRequestPending) -> HumanAnswer:
+        gone: asyncio.Future[HumanAnswer] = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        return await gone
+
+    agent = core.add_agent([AskApproval("Post?")])
+    outcomes = fan.runs.map(agent, [None] * 2, on_human_request=await_what_is_gone)
+    errors = [str(each.error) async for each in outcomes]
+    assert errors == ["the caller's code raised CancelledError()"] * 2
+
+
+async def test_messages_that_are_cancelled_are_told_of(core: Emulator, fan: AsyncDuvo) -> None:
+    async def arriving() -> AsyncIterator[str]:
+        yield "1"
+        raise asyncio.CancelledError
+
+    outcomes = fan.runs.map(core.add_agent(sleeper), arriving()).pages()
+    assert len(await anext(outcomes)) == 1
+    with pytest.raises(RuntimeError, match="CancelledError"):
+        await anext(outcomes)
+
+
+async def test_each_handler_has_a_context_of_its_own(core: Emulator, fan: AsyncDuvo) -> None:
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+    seen: list[tuple[str, str]] = []
+
+    async def decide(pending: HumanRequestPending) -> HumanAnswer:
+        before = who.get()
+        who.set(pending.run_id)
+        await asyncio.sleep(10)
+        seen.append((before, who.get()))
+        return pending.request.approve()
+
+    agent = core.add_agent([AskApproval("Post?")])
+    runs = {each.run_id async for each in fan.runs.map(agent, [None] * 3, on_human_request=decide)}
+    assert {before for before, _ in seen} == {"nobody"}
+    assert {after for _, after in seen} == runs
+
+
+async def test_runs_that_asked_are_swept_again(core: Emulator, fan: AsyncDuvo) -> None:
+    agent = core.add_agent([Sleep(5), AskApproval("Post?"), Sleep(900)])
+    outcomes = fan.runs.map(
+        agent, [None] * 50, on_human_request=lambda pending: pending.request.approve()
+    )
+    assert len([each async for each in outcomes]) == 50
+    # A hundred to start and answer them, a read before and after, and a page every few seconds.
+    assert len(core.requests) < 800
+
+
+async def test_ended_runs_leave_no_deadline(core: Emulator, fan: AsyncDuvo) -> None:
+    batches: list[Any] = []
+    make = fan.runs._batch  # noqa: SLF001 - to look into it
+
+    def kept(*args: Any) -> Any:  # noqa: ANN401 - as it takes and gives
+        batches.append(make(*args))
+        return batches[-1]
+
+    fan.runs._batch = kept  # type: ignore[method-assign, assignment] # noqa: SLF001 - the same
+    agent = core.add_agent(sleeper)
+    outcomes = fan.runs.map(agent, ["900", *["1"] * 50], timeout=1000)
+    left = [len(batches[0]._deadlines) async for _ in outcomes]  # noqa: SLF001 - the same
+    assert left[-2:] == [1, 0]
+
+
 async def test_handlers_run_in_the_callers_context(core: Emulator, fan: AsyncDuvo) -> None:
     who: ContextVar[str] = ContextVar("who", default="nobody")
     seen: list[str] = []
@@ -464,6 +531,80 @@ async def test_cancelling_the_iteration_leaves_nothing_behind(
         assert fan._watcher.runs == 0  # noqa: SLF001 - the table is empty
 
 
+async def test_closing_while_leaving_waits_for_the_stops(core: Emulator) -> None:
+    agent = core.add_agent(sleeper)
+
+    async def slow(_: Request) -> Response | None:
+        await asyncio.sleep(1)
+        return None
+
+    async def follow(client: AsyncDuvo) -> None:
+        async for _ in client.runs.map(agent, ["5000"] * 10, stop_on_exit=True):
+            pass
+
+    async with client_of(core, fault=slow) as client:
+        following = asyncio.create_task(follow(client))
+        await asyncio.sleep(30)
+        for _ in range(2):  # as of somebody who is in a hurry
+            following.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(following, return_exceptions=True)
+    assert stops(core) == 10
+
+
+async def test_nothing_begins_on_a_client_that_is_closing(core: Emulator) -> None:
+    agent = core.add_agent(sleeper)
+    late: list[asyncio.Task[None]] = []
+
+    async def follow() -> None:
+        async for _ in client.runs.map(agent, ["5000"] * 3, stop_on_exit=True):
+            pass
+
+    async def begin_another(request: Request) -> Response | None:
+        if request.path.endswith("/stop") and not late:
+            late.append(asyncio.create_task(follow()))
+            await asyncio.sleep(5)
+        return None
+
+    async with client_of(core, fault=begin_another) as client:
+        following = asyncio.create_task(follow())
+        await asyncio.sleep(30)
+    await asyncio.gather(following, return_exceptions=True)
+    with pytest.raises(ClientClosedError):
+        await late[0]
+
+
+async def test_leaving_begins_no_handlers(core: Emulator) -> None:
+    agent = core.add_agent([Sleep(20), AskApproval("Post?"), Sleep(5000)])
+    asked: list[str] = []
+
+    async def slow(request: Request) -> Response | None:
+        await asyncio.sleep(5 if request.path == "/v1/runs" and request.method == "POST" else 0)
+        return None
+
+    async def follow(client: AsyncDuvo) -> None:
+        def decide(pending: HumanRequestPending) -> HumanAnswer:
+            asked.append(pending.run_id)
+            return pending.request.approve()
+
+        outcomes = client.runs.map(
+            agent, [None] * 40, stop_on_exit=True, on_human_request=decide, max_outstanding=36
+        )
+        async for _ in outcomes:
+            pass
+
+    async with client_of(core, fault=slow) as client:
+        following = asyncio.create_task(follow(client))
+        await asyncio.sleep(24)
+        before = len(asked)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        assert client._watcher.runs == 0  # noqa: SLF001 - the table is empty
+        await asyncio.sleep(100)
+    assert len(asked) == before
+    assert stops(core) == starts(core)
+
+
 # --- trouble -------------------------------------------------------------------------------------
 
 
@@ -628,6 +769,41 @@ def test_what_is_the_callers_runs_in_its_thread(way: str, blocking: tuple[Emulat
     outcomes = list(client.runs.map(emulator.add_agent(asks), inputs(), on_human_request=approve))
     assert all(each.succeeded for each in outcomes)
     assert here == [True] * 3
+
+
+def test_closing_from_another_thread_loses_no_outcome(blocking: tuple[Emulator, Duvo]) -> None:
+    emulator, client = blocking
+    agent = emulator.add_agent(sleeper)
+    found: list[RunOutcome] = []
+
+    def follow() -> None:
+        with contextlib.suppress(ClientClosedError):
+            for page in client.runs.map(agent, ["0", *["1000"] * 4]).pages():
+                found.extend(page)
+                if len(found) == 1:
+                    ready.set()
+
+    ready = threading.Event()
+    thread = threading.Thread(target=follow)
+    thread.start()
+    assert ready.wait(30)
+    client.close()
+    thread.join(30)
+    assert {each.run_id is not None for each in found} == {True}
+    assert len(found) == starts(emulator) == 5
+
+
+def test_an_asynchronous_handler_may_not_block_its_own_loop(
+    blocking: tuple[Emulator, Duvo],
+) -> None:
+    emulator, client = blocking
+
+    async def approve(pending: HumanRequestPending) -> HumanAnswer:
+        client.runs.get(pending.run_id)
+        return pending.request.approve()
+
+    with pytest.raises(ConfigurationError, match="plain function"):
+        client.runs.execute(emulator.add_agent([AskApproval("Post?")]), on_human_request=approve)
 
 
 def test_blocking_iteration_may_be_left(blocking: tuple[Emulator, Duvo]) -> None:

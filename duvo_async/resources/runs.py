@@ -265,13 +265,14 @@ class AsyncRuns:
             messages: What to tell each run; any iterable or async iterable, of any length, read as
                 runs are started. None among them tells nothing.
             sandbox_id: A sandbox for all of them. None gives them none.
-            max_outstanding: How many runs may be started and not ended. None for any number.
+            max_outstanding: How many runs may be started and without an outcome. None for any
+                number.
             timeout: Seconds to wait for each run, from its start. None waits for ever.
             on_human_request: As in `wait`. None leaves what a run asks to its outcome.
-            idempotency_keys: A key for each message, as many: with the same keys the same runs are
-                started. None makes a key for each start.
+            idempotency_keys: A key for each message, at least as many: with the same keys the same
+                runs are started. None makes a key for each start.
             stop_on_exit: Whether to stop the runs that have not ended when the iteration is left
-                early, or the client closed. Else they go on.
+                early, or the client closed, which takes a request each. Else they go on.
 
         Returns:
             An async iterable of one outcome for each message, in the order in which they end. An

@@ -68,7 +68,7 @@ class InMemoryTransport:
 
 
 @asynccontextmanager
-async def client_of(
+async def client_of(  # noqa: PLR0913 - what a client is made of
     emulator: Emulator,
     *,
     seed: int = 0,

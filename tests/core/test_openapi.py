@@ -277,8 +277,8 @@ def examples(schema: JSONObject) -> st.SearchStrategy[Any]:
         return _strings(schema)
     return {
         "boolean": st.booleans(),
-        "integer": st.integers(0, 2**53),
-        "number": st.integers(0, 2**53) | st.integers(0, 10**6).map(float),
+        "integer": st.integers(0, 2**53 - 1),
+        "number": st.integers(0, 2**53 - 1) | st.integers(0, 10**6).map(float),
         None: json_values,
     }[kind]
 

@@ -196,9 +196,11 @@ class Batch:
 
     async def _wind_up(self, feed: Feed, feeder: "asyncio.Task[None]") -> None:
         """End the waits; stop the runs that have not ended, if that was asked for."""
+        what = "goes on" if self._stop is None else "was told to stop"
         if not feeder.done():
             self._failure = ClientClosedError(
-                "the client was closed before all inputs were read; runs that were started go on"
+                "the client was closed before all inputs were read; each run that was started "
+                f"and had not ended {what}"
             )
         answering = list(self._handlers)
         tasks = [feeder, *self._handlers.values()]
@@ -210,12 +212,12 @@ class Batch:
             self._timer.cancel()
         # No list of one's own is kept for this: it would cost each run that waits.
         heard = (each for each in self._watcher.listeners() if isinstance(each, _Slot))
-        left = [*answering, *self._late, *(slot for slot in heard if slot.batch is self)]
+        waited = (*answering, *self._late, *(slot for slot in heard if slot.batch is self))
+        left = [slot for slot in waited if slot.open]  # time may have run out on the others
         for slot in left:
             self._watcher.forget(slot.run_id, slot)
         if self._stop is not None:
             await _stop_all([slot.run_id for slot in left], self._stop)
-        what = "goes on" if self._stop is None else "was told to stop"
         for slot in left:
             self.finish(slot, error=ClientClosedError(f"the client was closed; the run {what}"))
 

@@ -448,6 +448,26 @@ async def test_leaving_early_stops_them_when_asked_to(core: Emulator, fan: Async
     assert listed[0].status == "completed"
 
 
+async def test_a_run_whose_time_is_over_is_not_stopped(core: Emulator, fan: AsyncDuvo) -> None:
+    async def linger(_: HumanRequestPending) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(5)
+
+    outcomes = fan.runs.map(
+        core.add_agent([AskApproval("Post?")]),
+        [None],
+        timeout=10,
+        on_human_request=linger,
+        stop_on_exit=True,
+    ).pages()
+    (outcome,) = await anext(outcomes)
+    assert isinstance(outcome.error, WaitTimeout)
+    await outcomes.aclose()  # its handler has not ended yet
+    assert stops(core) == 0
+
+
 async def test_closing_the_client_stops_them_too(core: Emulator) -> None:
     agent = core.add_agent(sleeper)
     async with client_of(core) as client:

@@ -52,6 +52,8 @@ from duvo_async.models import (
     ToolCall,
     ToolResult,
     UploadedFile,
+    UploadOutcome,
+    UploadProgress,
     UploadUrl,
 )
 from duvo_async.sync import Duvo, Items
@@ -104,6 +106,8 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "UnprocessableEntityError",
+    "UploadOutcome",
+    "UploadProgress",
     "UploadSourceError",
     "UploadUrl",
     "UploadedFile",

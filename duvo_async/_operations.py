@@ -8,8 +8,8 @@ from attrs import evolve
 
 from duvo_async._converter import DecodeProblem, structure
 from duvo_async._protocol import (
+    ByteStream,
     Call,
-    FileForm,
     Request,
     Response,
     json_body,
@@ -197,20 +197,9 @@ def list_files(routes: Routes, sandbox_id: str, *, path: str) -> Call[tuple[Sand
     return Call(request, lambda response: member(response.body, "files", tuple[SandboxFile, ...]))
 
 
-def upload_file(
-    routes: Routes,
-    sandbox_id: str,
-    form: FileForm,
-    *,
-    timeout: float,
-) -> Call[UploadedFile]:
-    """Send a file of at most 10 MB."""
-    request = Request(
-        method="POST",
-        path=routes.sandbox_files(sandbox_id),
-        body=form,
-        timeout=timeout,
-    )
+def upload_file(routes: Routes, sandbox_id: str, form: ByteStream) -> Call[UploadedFile]:
+    """Send a form with a file of at most 10 MB and its path."""
+    request = Request(method="POST", path=routes.sandbox_files(sandbox_id), body=form)
     return Call(request, lambda response: structure(parse_json(response.body), UploadedFile))
 
 

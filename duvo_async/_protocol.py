@@ -1,14 +1,14 @@
 """Requests and responses as values, and what a response means. Nothing here awaits."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from re import compile as regex
 from typing import Generic, TypeAlias, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from duvo_async._converter import DecodeProblem, structure
 from duvo_async.errors import APIStatusError, class_for_status
@@ -19,38 +19,58 @@ _READING_METHODS = frozenset({"GET", "HEAD"})
 
 
 @frozen(kw_only=True)
-class FileForm:
-    """A multipart body with one file, small enough to be held in memory.
-
-    Attributes:
-        path: Where the file goes.
-        filename: What it is called.
-        content_type: Its media type.
-        data: Its bytes.
-    """
-
-    path: str
-    filename: str
-    content_type: str
-    data: bytes = field(repr=False)
-
-
-@frozen(kw_only=True)
 class ByteStream:
-    """A body of known size that is read while it is sent.
+    """A file as a body, read while it is sent.
 
     Attributes:
-        size: How many bytes it has.
+        size: How many bytes the body has, its head and tail included.
         content_type: Its media type.
-        blocks: Starts reading from the beginning.
+        blocks: Starts reading the file from its beginning.
+        data: The file itself, where it is so small that it is held in memory. None to read it.
+        head: What comes before the file.
+        tail: What comes after it.
     """
 
     size: int
     content_type: str
-    blocks: Callable[[], AsyncIterator[bytes]]
+    blocks: Callable[[], AsyncGenerator[bytes | memoryview, None]]
+    data: bytes | None = field(default=None, repr=False)
+    head: bytes = field(default=b"", repr=False)
+    tail: bytes = field(default=b"", repr=False)
 
 
-Body: TypeAlias = bytes | FileForm | ByteStream | None
+def multipart(file: ByteStream, *, path: str, boundary: str) -> ByteStream:
+    """Put a file into a form with the two parts that the API wants, `path` and `file`.
+
+    aiohttp's own form does not know its size when it reads as it sends.
+
+    Args:
+        file: The file.
+        path: Where it goes.
+        boundary: What separates the parts: nothing that could be in the file.
+
+    Returns:
+        The form (RFC 7578; names are escaped as browsers do, WHATWG HTML, "Multipart form data").
+    """
+    name = path.rpartition("/")[2]
+    for character, escaped in (("\r", "%0D"), ("\n", "%0A"), ('"', "%22")):
+        name = name.replace(character, escaped)
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="path"\r\n\r\n{path}\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        f"Content-Type: {file.content_type}\r\n\r\n"
+    ).encode()
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    return evolve(
+        file,
+        size=len(head) + file.size + len(tail),
+        content_type=f"multipart/form-data; boundary={boundary}",
+        head=head,
+        tail=tail,
+    )
+
+
+Body: TypeAlias = bytes | ByteStream | None
 
 
 @frozen(kw_only=True)
@@ -61,9 +81,8 @@ class Request:
         method: The method.
         path: The quoted path below the base URL; with `signed_url`, what to call the place in logs.
         query: Names and values, not quoted.
-        body: JSON as bytes, a form, a stream or nothing.
+        body: JSON as bytes, a file or nothing.
         idempotency_key: Lets the API see that a repeated request is the same one.
-        timeout: Seconds for one attempt. None takes the client's.
         signed_url: A presigned URL on another host, used as it is and never shown. It is sent no
             API key.
     """
@@ -73,7 +92,6 @@ class Request:
     query: tuple[tuple[str, str], ...] = ()
     body: Body = None
     idempotency_key: str | None = None
-    timeout: float | None = None
     signed_url: str | None = field(default=None, repr=False)
 
     @property
@@ -160,8 +178,8 @@ def failure(request: Request, response: Response, attempts: int) -> APIStatusErr
     """
     if 200 <= response.status < 300:  # noqa: PLR2004 - what HTTP calls success
         return None
-    # A storage's error may repeat the URL, and with it the signature.
-    facts = {} if request.signed_url is not None else _error_body(response.body)
+    stored = request.signed_url is not None
+    facts = _storage_error(response.body) if stored else _error_body(response.body)
     return class_for_status(response.status)(
         status=response.status,
         reason=_reason(response),
@@ -175,6 +193,19 @@ def failure(request: Request, response: Response, attempts: int) -> APIStatusErr
         idempotency_key=request.idempotency_key,
         attempts=attempts,
     )
+
+
+def _storage_error(body: bytes) -> dict[str, JSON]:
+    """Read the code of an object storage's error.
+
+    And no more of it: the rest of its XML may repeat the URL, and with it the signature.
+    """
+    found = _STORAGE_CODE.search(body[:_XML_HEAD])
+    return {"code": found[1].decode()} if found else {}
+
+
+_STORAGE_CODE = regex(rb"<Code>([A-Za-z]{1,64})</Code>")
+_XML_HEAD = 4096
 
 
 def _error_body(body: bytes) -> dict[str, JSON]:

@@ -53,7 +53,6 @@ class Session:
     Attributes:
         routes: Where the operations live.
         retry: How often to repeat.
-        timeout: Seconds for one attempt.
         turns: Lets requests go when the key's budget allows.
         random: Gives numbers from 0 to 1.
         clock_offset: The server's Unix time less the loop's time, in seconds, as the last response
@@ -71,7 +70,6 @@ class Session:
         random: Callable[[], float] = random.random,
     ) -> None:
         self.routes: Routes = Routes(settings.api_version, settings.team_id)
-        self.timeout: float = settings.timeout
         self.retry: RetryPolicy = retry
         self.turns: Turns = turns
         self.random: Callable[[], float] = random

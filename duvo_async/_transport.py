@@ -1,24 +1,23 @@
-"""Sending one request: the only client file that imports aiohttp."""
+"""Sending one request. This and `_streaming` are the only client files that import aiohttp."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from io import BytesIO
+from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
-from duvo_async._protocol import ByteStream, FileForm, Request, Response
-from duvo_async.errors import ClientClosedError, ConfigurationError, DuvoError
+from duvo_async._protocol import ByteStream, Request, Response
+from duvo_async._streaming import STALL_SECONDS, FileBody, while_it_moves
+from duvo_async.errors import ClientClosedError, ConfigurationError
 from duvo_async.settings import Secret, Settings
 
 HTTPSession: TypeAlias = aiohttp.ClientSession
 """A session of the caller's own."""
 
-_STALL_SECONDS = 60.0
-"""How long a streamed upload may go without a block being taken, or without its answer."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_REDIRECTION = 300
 _SECRET_HEADERS = frozenset({"authorization", "cookie"})
 
 
@@ -79,14 +78,20 @@ class AiohttpTransport:
             or not _SECRET_HEADERS.isdisjoint({name.lower() for name in session.headers})
         ):
             raise ConfigurationError(
-                "the session has credentials of its own, which would also go to the hosts of "
-                "presigned URLs: give the key as api_key= instead"
+                "the session has credentials of its own beside the API key: give the key as "
+                "api_key= and leave them out"
             )
         self._settings = settings
         self._base_path = settings.base_url.raw_path.rstrip("/")
-        self._timeout = self._client_timeout(settings.timeout)
+        self._timeout = aiohttp.ClientTimeout(
+            total=settings.timeout, sock_connect=settings.connect_timeout
+        )
+        self._file_timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=settings.connect_timeout
+        )
         self._session = session
         self._owns_session = session is None
+        self._bare_session: HTTPSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._proxies: dict[str, str | None] = {}
         self._closed = False
@@ -96,22 +101,27 @@ class AiohttpTransport:
     ) -> Response:
         """Send one request and read its response (see `Transport.send`)."""
         session = await self._open_session()
+        file = FileBody(request.body) if isinstance(request.body, ByteStream) else None
         # The error is raised outside of the handler: aiohttp's own errors, and the frames that they
         # hold, know the URL and the headers.
+        failure: Exception
         try:
-            if isinstance(request.body, ByteStream):
-                return await self._send_stream(session, request, request.body, headers)
-            return await self._exchange(session, request, headers, authorization)
-        except DuvoError:
-            raise  # the source of an upload failed, not the network
+            if file is None:
+                return await self._exchange(session, request, headers, authorization)
+            return await self._send_file(session, request, headers, authorization, file)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _translated(error)
+            if file is not None:
+                failure = file.failure or _of_file(error) or failure
         raise failure
 
     async def close(self) -> None:
         """Close the session, unless it is the caller's."""
         self._closed = True
         session, self._session = self._session, None
+        bare, self._bare_session = self._bare_session, None
+        if bare is not None:
+            await bare.close()
         if session is not None and self._owns_session:
             await session.close()
 
@@ -141,38 +151,34 @@ class AiohttpTransport:
             await stale.close()
         return session
 
-    async def _send_stream(
+    async def _send_file(
         self,
         session: HTTPSession,
         request: Request,
-        stream: ByteStream,
         headers: Mapping[str, str],
+        authorization: Secret | None,
+        file: FileBody,
     ) -> Response:
-        loop = asyncio.get_running_loop()
-        unreadable: list[DuvoError] = []
-        described = {
-            **headers,
-            "Content-Length": str(stream.size),
-            "Content-Type": stream.content_type,
-        }
-        async with asyncio.timeout(_STALL_SECONDS) as stall:
+        if request.signed_url is not None and not self._owns_session:
+            session = self._without_secrets(session)
+        async with while_it_moves(file):
+            response = await self._exchange(session, request, headers, authorization, file)
+        if response.status < _REDIRECTION and not file.complete:
+            raise aiohttp.ClientPayloadError
+        return response
 
-            async def watched() -> AsyncIterator[bytes]:
-                try:
-                    async for block in stream.blocks():
-                        stall.reschedule(loop.time() + _STALL_SECONDS)
-                        yield block
-                except DuvoError as error:
-                    unreadable.append(error)
-                    raise
-
-            try:
-                return await self._exchange(session, request, described, None, watched())
-            except aiohttp.ClientError:
-                # aiohttp reports a body that fails as a broken connection.
-                if unreadable:
-                    raise unreadable[0] from None
-                raise
+    def _without_secrets(self, session: HTTPSession) -> HTTPSession:
+        """Share the connections of the caller's session, and none of its cookies and headers."""
+        bare = self._bare_session
+        if bare is None or bare.closed:
+            self._bare_session = bare = aiohttp.ClientSession(
+                connector=session.connector,
+                connector_owner=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                proxy=getattr(session, "_default_proxy", None),  # there is no other way to it
+                proxy_auth=getattr(session, "_default_proxy_auth", None),
+            )
+        return bare
 
     async def _exchange(
         self,
@@ -180,22 +186,23 @@ class AiohttpTransport:
         request: Request,
         headers: Mapping[str, str],
         authorization: Secret | None,
-        stream: AsyncIterator[bytes] | None = None,
+        file: FileBody | None = None,
     ) -> Response:
         url = self._url(request)
-        body = request.body
-        if isinstance(body, bytes):
+        body: bytes | FileBody | None = file
+        if isinstance(request.body, bytes):
+            body = request.body
             headers = {**headers, "Content-Type": "application/json"}
         async with session.request(
             request.method,
             url,
-            data=_form(body) if isinstance(body, FileForm) else stream or body,
+            data=body,
             # The one place where the key is in the open, and in no variable of ours.
             headers=_with(headers, authorization),
-            timeout=self._timeout_of(request),
+            timeout=self._timeout if file is None else self._file_timeout,
             allow_redirects=False,
             raise_for_status=False,
-            proxy=self._proxy(url) if self._owns_session else None,
+            proxy=self._proxy(url, session),
         ) as response:
             return Response(
                 status=response.status,
@@ -211,24 +218,19 @@ class AiohttpTransport:
         url = self._settings.base_url.with_path(self._base_path + request.path, encoded=True)
         return url.with_query(request.query) if request.query else url
 
-    def _proxy(self, url: URL) -> str | None:
+    def _proxy(self, url: URL, session: HTTPSession) -> str | None:
         """Find the proxy that the environment names for a host, once a host.
 
         aiohttp's own way would read the credentials in .netrc as well.
         """
+        own = self._session
+        if not self._owns_session and (session is own or own is None or not own.trust_env):
+            return None
         host = url.host or ""
         if host not in self._proxies:
             direct = host in _LOOPBACK or proxy_bypass(host)
             self._proxies[host] = None if direct else getproxies().get(url.scheme)
         return self._proxies[host]
-
-    def _timeout_of(self, request: Request) -> aiohttp.ClientTimeout:
-        if isinstance(request.body, ByteStream):
-            return self._client_timeout(None)
-        return self._timeout if request.timeout is None else self._client_timeout(request.timeout)
-
-    def _client_timeout(self, total: float | None) -> aiohttp.ClientTimeout:
-        return aiohttp.ClientTimeout(total=total, sock_connect=self._settings.connect_timeout)
 
 
 def _with(headers: Mapping[str, str], authorization: Secret | None) -> Mapping[str, str]:
@@ -237,14 +239,13 @@ def _with(headers: Mapping[str, str], authorization: Secret | None) -> Mapping[s
     return {**headers, "Authorization": authorization.reveal()}
 
 
-def _form(form: FileForm) -> aiohttp.FormData:
-    data = aiohttp.FormData()
-    # BytesIO is sent in blocks, where bytes of this size would hold up the loop.
-    data.add_field(
-        "file", BytesIO(form.data), filename=form.filename, content_type=form.content_type
-    )
-    data.add_field("path", form.path)
-    return data
+def _of_file(error: Exception) -> TransportError | None:
+    """Explain what can only go wrong with a file."""
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return TransportError("the answer came before the whole file was sent, or was cut off")
+    if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+        return TransportError(f"nothing was taken for {STALL_SECONDS:.0f} s", timed_out=True)
+    return None
 
 
 def _translated(error: Exception) -> TransportError:

@@ -9,6 +9,7 @@ from duvo_async._session import Session
 from duvo_async._transport import AiohttpTransport, HTTPSession
 from duvo_async._turns import turns_for
 from duvo_async.auth import ApiKey
+from duvo_async.filling import Filler
 from duvo_async.models import RateLimit
 from duvo_async.resources.runs import AsyncRuns
 from duvo_async.resources.sandboxes import AsyncSandboxes
@@ -94,8 +95,9 @@ class AsyncDuvo:
         self._session = session
         self._watcher = Watcher(session)
         uploader = Uploader(session)
-        self.sandboxes: AsyncSandboxes = AsyncSandboxes(session, uploader)
-        self.runs: AsyncRuns = AsyncRuns(session, uploader, self._watcher)
+        filler = Filler(session, uploader)
+        self.sandboxes: AsyncSandboxes = AsyncSandboxes(session, uploader, filler)
+        self.runs: AsyncRuns = AsyncRuns(session, filler, self._watcher)
 
     @property
     def rate_limit(self) -> RateLimit | None:

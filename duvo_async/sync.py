@@ -123,6 +123,8 @@ class Sandboxes(_Mirror[AsyncSandboxes]):
 
     create: Final = blocking(AsyncSandboxes.create)
     upload: Final = blocking(AsyncSandboxes.upload)
+    upload_many: Final = blocking(AsyncSandboxes.upload_many)
+    sync: Final = blocking(AsyncSandboxes.sync)
     create_upload_url: Final = blocking(AsyncSandboxes.create_upload_url)
     files: Final = blocking_items(AsyncSandboxes.files)
 

@@ -1,25 +1,53 @@
-"""Uploading: choose the way, open the files, send them, again if need be."""
+"""Uploading a file: choose the way, send it, again if need be."""
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack
-from typing import TypeAlias, cast
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from http import HTTPStatus
+from typing import TypeAlias
 from urllib.parse import urlsplit
+from uuid import uuid4
+
+from attrs import define, frozen
 
 from duvo_async import _operations
-from duvo_async._protocol import ByteStream, Call, FileForm, Request
+from duvo_async._callbacks import invoke
+from duvo_async._pacing import Lane
+from duvo_async._places import remote_path
+from duvo_async._protocol import ByteStream, Call, Request, multipart
 from duvo_async._session import Session, keyed
-from duvo_async._sources import Source, UploadSource, open_source, remote_path
-from duvo_async.errors import PermissionDeniedError
-from duvo_async.models import UploadedFile, UploadUrl
+from duvo_async._sources import CHUNK_SIZE, Source, UploadSource, content_type, open_source
+from duvo_async.errors import APIError, APIStatusError, PayloadTooLargeError
+from duvo_async.models import UploadedFile, UploadProgress, UploadUrl
+from duvo_async.settings import check_count
 
-Files: TypeAlias = Iterable[UploadSource] | Mapping[str, UploadSource]
-"""Several things to upload; a mapping says where each goes."""
+OnProgress: TypeAlias = Callable[[UploadProgress], object]
+"""Is told how far a file has come. It may be asynchronous."""
 
 DIRECT_LIMIT = 10_000_000
 """Bytes that the API takes in one request (API reference, "Upload Files to a Sandbox": 10 MB)."""
-_SLOWEST_UPLOAD = 64 * 1024
-"""Bytes a second below which a direct upload is given up."""
+_PASSING = frozenset({"ExpiredToken", "RequestTimeout"})
+"""What storages call a URL that has expired and a pause that was too long, with status 400."""
+
+
+@frozen(kw_only=True)
+class Manner:
+    """How files are sent.
+
+    Attributes:
+        on_progress: Is told how far each has come. None tells nobody.
+        chunk_size: Bytes that are given to the network at a time.
+        lane: What the requests are for.
+    """
+
+    on_progress: OnProgress | None = None
+    chunk_size: int = CHUNK_SIZE
+    lane: Lane = Lane.CALL
+
+    def __attrs_post_init__(self) -> None:
+        """Check what the caller gave."""
+        check_count("chunk_size", self.chunk_size)
+        if self.on_progress is not None and not callable(self.on_progress):
+            raise TypeError("on_progress must be a function")
 
 
 class Uploader:
@@ -32,110 +60,144 @@ class Uploader:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def upload(self, sandbox_id: str, source: UploadSource, path: str | None) -> UploadedFile:
+    async def upload(
+        self, sandbox_id: str, source: UploadSource, path: str | None, manner: Manner
+    ) -> UploadedFile:
         """Put a file into a sandbox (see `AsyncSandboxes.upload`)."""
-        async with AsyncExitStack() as stack:
-            opened, target = await _open(stack, source, path)
-            return await self._send(sandbox_id, opened, target)
+        if path is not None:
+            remote_path(path, "")  # what is wrong with it is found before anything is read
+        opened = await open_source(source)
+        try:
+            return await self.send(sandbox_id, opened, remote_path(path, opened.name), manner)
+        finally:
+            await opened.close()
 
-    async def fill(
-        self, files: Files, sandbox_id: str | None, *, idempotency_key: str | None = None
-    ) -> str:
-        """Put files into a sandbox, all of which are looked at before anything is sent.
+    async def send(
+        self, sandbox_id: str, source: Source, path: str, manner: Manner
+    ) -> UploadedFile:
+        """Put what is open into a sandbox.
 
         Args:
-            files: The files; a mapping says where each goes.
-            sandbox_id: The sandbox. None makes one.
-            idempotency_key: Calls with the same key fill the same new sandbox. None makes a key.
+            sandbox_id: The sandbox.
+            source: The file; it stays open.
+            path: Where it goes.
+            manner: How it is sent.
 
         Returns:
-            The sandbox's id.
+            Where it went, and its size.
 
         Raises:
-            UploadSourceError: As in `upload`.
-            ValueError: As in `upload`, or two files would go to one path.
-            TypeError: As in `upload`, or `files` is a single file.
+            APIError: It did not arrive, or nobody knows; a note says which.
+            UploadSourceError: It cannot be read.
         """
-        if isinstance(files, (str, bytes, os.PathLike)):
-            raise TypeError("files must be a list or a mapping, not a single file")
-        async with AsyncExitStack() as stack:
-            wanted: dict[str, UploadSource | Source] = {}
-            for path, source in _with_paths(files):
-                ready, target = await _open(stack, source, path)
-                if target in wanted:
-                    raise ValueError(f"two files would go to {target}: say where with a mapping")
-                wanted[target] = ready
-                if isinstance(source, (str, os.PathLike)) and ready.can_reopen:
-                    # It was there. A process cannot keep any number of files open until their turn.
-                    await ready.close()
-                    wanted[target] = source
-            if sandbox_id is None:
-                ask = _operations.create_sandbox(
-                    self._session.routes, idempotency_key=idempotency_key
-                )
-                sandbox_id = (await self._session.call(ask)).sandbox_id
-            for target, file in wanted.items():
-                if isinstance(file, Source):
-                    await self._send(sandbox_id, file, target)
-                else:
-                    await self.upload(sandbox_id, file, target)
-        return sandbox_id
+        file = _File(source, path, manner)
+        try:
+            uploaded = await self._send(sandbox_id, file)
+        except APIError as error:
+            fate = "may have arrived" if error.may_have_been_done else "did not arrive"
+            error.add_note(f"{path} {fate} in sandbox {sandbox_id}")
+            raise
+        await file.tell(source.size, finished=True)
+        return uploaded
 
-    async def _send(self, sandbox_id: str, source: Source, path: str) -> UploadedFile:
-        if source.size > DIRECT_LIMIT:
-            return await self._send_presigned(sandbox_id, source, path)
-        form = FileForm(
-            path=path,
-            filename=path.rpartition("/")[2],
-            content_type=source.content_type,
-            data=await source.read(),
-        )
-        timeout = self._session.timeout + source.size / _SLOWEST_UPLOAD
-        routes = self._session.routes
-        return await self._session.call(
-            _operations.upload_file(routes, sandbox_id, form, timeout=timeout)
-        )
-
-    async def _send_presigned(self, sandbox_id: str, source: Source, path: str) -> UploadedFile:
-        body = ByteStream(size=source.size, content_type=source.content_type, blocks=source.blocks)
-        ask = _operations.create_upload_url(
-            self._session.routes, sandbox_id, path=path, idempotency_key=None
-        )
-
-        async def put(attempt: int) -> UploadedFile:
-            # A new idempotency key each time, because a new URL is wanted each time.
-            url = await self._session.attempt(Call(keyed(ask.request), ask.decode), attempt)
-            return await self._session.attempt(_put(url, body), attempt)
-
-        async def put_afresh(attempt: int) -> UploadedFile:
+    async def _send(self, sandbox_id: str, file: "_File") -> UploadedFile:
+        if file.source.size <= DIRECT_LIMIT:
             try:
-                return await put(attempt)
-            except PermissionDeniedError as error:
-                if error.method != "PUT":
+                return await self._post(sandbox_id, file)
+            except PayloadTooLargeError:
+                pass  # a limit below the documented one
+        return await self._put(sandbox_id, file)
+
+    async def _post(self, sandbox_id: str, file: "_File") -> UploadedFile:
+        form = multipart(file.body(), path=file.path, boundary=uuid4().hex)
+        call = _operations.upload_file(self._session.routes, sandbox_id, form)
+        request = keyed(call.request)
+
+        async def post(_: int) -> UploadedFile:
+            await file.begin()
+            return await self._session.attempt(
+                Call(request, call.decode), file.attempt, lane=file.manner.lane
+            )
+
+        return await self._session.retrying(post, repeatable=True)
+
+    async def _put(self, sandbox_id: str, file: "_File") -> UploadedFile:
+        ask = _operations.create_upload_url(
+            self._session.routes, sandbox_id, path=file.path, idempotency_key=None
+        )
+
+        async def put() -> UploadedFile:
+            await file.begin()
+            # A new idempotency key each time, because a new URL is wanted each time.
+            url = await self._session.attempt(
+                Call(keyed(ask.request), ask.decode), file.attempt, lane=file.manner.lane
+            )
+            return await self._session.attempt(_to_storage(url, file.body()), file.attempt)
+
+        async def put_afresh(_: int) -> UploadedFile:
+            try:
+                return await put()
+            except APIStatusError as error:
+                if not _is_stale(error):
                     raise
-                # The storage refuses a URL that has expired; another one may do.
-                return await put(attempt + 1)
+            return await put()
 
         return await self._session.retrying(put_afresh, repeatable=True)
 
 
-def _with_paths(files: Files) -> Iterator[tuple[str | None, UploadSource]]:
-    if isinstance(files, Mapping):
-        yield from cast("Mapping[str, UploadSource]", files).items()
-    else:
-        for source in files:
-            yield None, source
+@define
+class _File:
+    """A file on its way.
+
+    Attributes:
+        source: Where it is read.
+        path: Where it goes.
+        manner: How it is sent.
+        attempt: The number of this attempt, from 1.
+    """
+
+    source: Source
+    path: str
+    manner: Manner
+    attempt: int = 0
+
+    def body(self) -> ByteStream:
+        """Give it as the body of a request."""
+        return ByteStream(
+            size=self.source.size,
+            content_type=content_type(self.path),
+            blocks=self._blocks,
+            data=self.source.data,
+        )
+
+    async def begin(self) -> None:
+        """Begin another attempt."""
+        self.attempt += 1
+        await self.tell(0)
+
+    async def tell(self, sent: int, *, finished: bool = False) -> None:
+        """Tell how far it has come."""
+        if self.manner.on_progress is not None:
+            progress = UploadProgress(
+                path=self.path,
+                sent=sent,
+                total=self.source.size,
+                attempt=self.attempt,
+                finished=finished,
+            )
+            await invoke(self.manner.on_progress, progress)
+
+    async def _blocks(self) -> AsyncGenerator[bytes | memoryview, None]:
+        sent = 0
+        async with aclosing(self.source.blocks(self.manner.chunk_size)) as blocks:
+            async for block in blocks:
+                yield block
+                sent += len(block)
+                await self.tell(sent)
 
 
-async def _open(
-    stack: AsyncExitStack, source: UploadSource, path: str | None
-) -> tuple[Source, str]:
-    opened = await open_source(source)
-    stack.push_async_callback(opened.close)
-    return opened, remote_path(path, opened.name)
-
-
-def _put(url: UploadUrl, body: ByteStream) -> Call[UploadedFile]:
+def _to_storage(url: UploadUrl, body: ByteStream) -> Call[UploadedFile]:
+    """Send a file to a presigned URL. The storage's answer says nothing that is not known."""
     place = urlsplit(url.upload_url)
     request = Request(
         method="PUT",
@@ -144,3 +206,11 @@ def _put(url: UploadUrl, body: ByteStream) -> Call[UploadedFile]:
         signed_url=url.upload_url,
     )
     return Call(request, lambda _: UploadedFile(path=url.path, size_bytes=body.size))
+
+
+def _is_stale(error: APIStatusError) -> bool:
+    """Tell whether a storage refused a URL that it may have taken earlier, or another one."""
+    if error.method != "PUT":
+        return False
+    passing = error.status == HTTPStatus.BAD_REQUEST and error.code in _PASSING
+    return error.status == HTTPStatus.FORBIDDEN or passing

@@ -19,6 +19,7 @@ from duvo_async.models.sandboxes import (
     UploadedFile,
     UploadUrl,
 )
+from duvo_async.models.uploads import UploadOutcome, UploadProgress
 
 __all__ = [
     "JSON",
@@ -41,6 +42,8 @@ __all__ = [
     "StopResult",
     "ToolCall",
     "ToolResult",
+    "UploadOutcome",
+    "UploadProgress",
     "UploadUrl",
     "UploadedFile",
 ]

@@ -11,11 +11,13 @@ from collections.abc import (
 from duvo_async import _operations
 from duvo_async._callbacks import invoke
 from duvo_async._items import AsyncItems
+from duvo_async._planning import Files
 from duvo_async._protocol import Call
 from duvo_async._session import Session, keyed
 from duvo_async.answering import Answers, OnHumanRequest
 from duvo_async.errors import HumanRequestPending
 from duvo_async.fanout import Batch, Inputs, Stop
+from duvo_async.filling import Filler
 from duvo_async.models import (
     AnsweredHumanRequest,
     HumanAnswer,
@@ -27,7 +29,7 @@ from duvo_async.models import (
 )
 from duvo_async.settings import check_count
 from duvo_async.starting import Given, Starts
-from duvo_async.uploading import Files, Uploader
+from duvo_async.uploading import Manner, OnProgress
 from duvo_async.waiting import OnUpdate, Waits, check_wait
 from duvo_async.watching import Watcher
 
@@ -39,9 +41,9 @@ class AsyncRuns:
     that.
     """
 
-    def __init__(self, session: Session, uploader: Uploader, watcher: Watcher) -> None:
+    def __init__(self, session: Session, filler: Filler, watcher: Watcher) -> None:
         self._session = session
-        self._uploader = uploader
+        self._filler = filler
         self._watcher = watcher
         self._answers = Answers(session)
         self._waits = Waits(session, watcher, self._answers)
@@ -143,6 +145,7 @@ class AsyncRuns:
         timeout: float | None = None,
         on_human_request: OnHumanRequest | None = None,
         on_update: OnUpdate | None = None,
+        on_progress: OnProgress | None = None,
         idempotency_key: str | None = None,
     ) -> Run:
         """Upload files, start a run, and wait until it has ended.
@@ -150,13 +153,15 @@ class AsyncRuns:
         Args:
             agent_id: The assignment's UUID.
             message: What to tell it at its start. None tells it nothing.
-            files: What to upload for it: paths, bytes or open binary files; a mapping says where
-                each goes. Empty uploads nothing.
+            files: What to upload for it: files, folders and patterns, as `sandboxes.upload_many`
+                takes them; a mapping says where each goes. Empty uploads nothing.
             sandbox_id: Where the files go. None makes a sandbox if there are files.
             webhook_url: Where the API posts the run's events. None posts them nowhere.
             timeout: Seconds to wait for the run once it is started. None waits for ever.
             on_human_request: As in `wait`.
             on_update: As in `wait`, and told the run as soon as it is started.
+            on_progress: Is told how far each file has come, as in `sandboxes.upload`. None tells
+                nobody.
             idempotency_key: Calls with the same key start one run. None makes a key for this call.
 
         Returns:
@@ -165,10 +170,11 @@ class AsyncRuns:
         Raises:
             HumanRequestPending: As in `wait`.
             WaitTimeout: As in `wait`.
-            UploadSourceError: A file is missing or cannot be read.
+            UploadSourceError: A file is missing or cannot be read; nothing was started.
             ValueError: An argument is empty, or two files would go to one path.
         """
         check_wait(timeout, on_human_request=on_human_request, on_update=on_update)
+        manner = Manner(on_progress=on_progress)
 
         def start(sandbox_id: str | None) -> Call[Run]:
             return _operations.start_run(
@@ -184,7 +190,7 @@ class AsyncRuns:
         if files:
             # A key of its own, so that a repeated call starts its run in the same sandbox.
             key = None if idempotency_key is None else f"{idempotency_key}-sandbox"
-            sandbox_id = await self._uploader.fill(files, sandbox_id, idempotency_key=key)
+            sandbox_id = await self._filler.fill(files, sandbox_id, manner, idempotency_key=key)
         run = await self._session.call(start(sandbox_id))
         if on_update is not None:
             await invoke(on_update, run)

@@ -1,6 +1,6 @@
 import json
 import math
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeAlias
@@ -28,14 +28,20 @@ from duvo_async import (
 )
 from duvo_async import _operations as operations
 from duvo_async._converter import DecodeProblem, structure
-from duvo_async._protocol import Call, FileForm, Response, member, parse_json
+from duvo_async._protocol import ByteStream, Call, Response, member, parse_json
 from duvo_async._routes import Routes
 from tests.support import bodies
 from tests.support.bodies import Anything, Many, Maybe, Place, Thing
 from tests.support.properties import unhurried
 
 ROUTES = Routes("v1")
-FORM = FileForm(path="/workspace/a", filename="a", content_type="text/plain", data=b"a")
+
+
+async def no_blocks() -> AsyncGenerator[bytes, None]:
+    yield b""
+
+
+FORM = ByteStream(size=1, content_type="text/plain", blocks=no_blocks, data=b"a")
 SUMMARY = Thing(
     {
         name: kind
@@ -87,7 +93,7 @@ CALLS: dict[str, tuple[Call[Any], Thing]] = {
     ),
     "list_files": (operations.list_files(ROUTES, "s", path="/workspace"), bodies.FILES_BODY),
     "upload_file": (
-        operations.upload_file(ROUTES, "s", FORM, timeout=60),
+        operations.upload_file(ROUTES, "s", FORM),
         bodies.UPLOADED_BODY,
     ),
 }

@@ -34,6 +34,8 @@ from duvo_async import (
     ToolCall,
     ToolResult,
     UploadedFile,
+    UploadOutcome,
+    UploadProgress,
     UploadUrl,
     models,
 )
@@ -128,6 +130,8 @@ EXAMPLES: list[object] = [
     ToolCall(id="c", name="n"),
     ToolResult(tool_call_id="c"),
     UploadedFile(path="/workspace/a", size_bytes=3),
+    UploadProgress(path="/workspace/a", sent=1, total=3, attempt=1, finished=False),
+    UploadOutcome(index=0, source="a", path="/workspace/a", skipped=True),
     UploadUrl(upload_url="https://s.test/a?X-Sig=hush", path="a", expires_in_seconds=60.0),
 ]
 MODELS: list[type] = [
@@ -525,3 +529,14 @@ def test_an_outcome_with_an_error_raises_it_whatever_the_run(run: Run | None) ->
     with pytest.raises(LookupError) as caught:
         outcome.raise_for_status()
     assert caught.value is error
+
+
+def test_the_outcome_of_an_upload_is_the_file_or_its_error() -> None:
+    file = UploadedFile(path="/workspace/a", size_bytes=3)
+    arrived = UploadOutcome(index=0, source="a", path=file.path, file=file)
+    assert arrived.succeeded
+    assert arrived.raise_for_error() is file
+    lost = UploadOutcome(index=1, source="b", path=None, error=LookupError("lost"))
+    assert not lost.succeeded
+    with pytest.raises(LookupError, match="lost"):
+        lost.raise_for_error()

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from duvo_async import APIStatusError
 from duvo_async import _operations as operations
 from duvo_async._converter import DecodeProblem
-from duvo_async._protocol import Call, FileForm, Response, failure
+from duvo_async._protocol import ByteStream, Call, Response, failure
 from duvo_async._routes import Routes
 from duvo_async.errors import class_for_status
 from tests.support.bodies import json_values
@@ -33,7 +33,13 @@ JSONObject: TypeAlias = dict[str, Any]
 RUN = "0f4a1f5e-5d3c-4a61-9a0b-0d9b2f3c4d5e"
 AGENT = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 REQUEST = "9b2d6a50-93b5-4c84-b5f5-7e0a4b6d1c22"
-FORM = FileForm(path="/workspace/a", filename="a", content_type="text/plain", data=b"a")
+
+
+async def no_blocks() -> AsyncGenerator[bytes, None]:
+    yield b""
+
+
+FORM = ByteStream(size=1, content_type="text/plain", blocks=no_blocks, data=b"a")
 Make: TypeAlias = Callable[[Routes], Call[Any]]
 
 
@@ -107,9 +113,7 @@ OPERATIONS: dict[str, Operation] = {
     "list_files": Operation(
         "get", FILES, lambda r: operations.list_files(r, "s-1", path="/workspace")
     ),
-    "upload_file": Operation(
-        "post", FILES, lambda r: operations.upload_file(r, "s-1", FORM, timeout=60)
-    ),
+    "upload_file": Operation("post", FILES, lambda r: operations.upload_file(r, "s-1", FORM)),
 }
 GENERATIONS = {"v1": Routes("v1"), "v2": Routes("v2", "team-7")}
 SECOND_ONLY = {"list_runs"}

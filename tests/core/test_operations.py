@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeAlias
 
@@ -8,13 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duvo_async import _operations as operations
-from duvo_async._protocol import Call, FileForm, Request
+from duvo_async._protocol import ByteStream, Call, Request
 from duvo_async._routes import Routes
 from tests.support.properties import unhurried
 
 V1 = Routes("v1")
 V2 = Routes("v2", "team-7")
-FORM = FileForm(path="/workspace/a", filename="a", content_type="text/plain", data=b"a")
+
+
+async def no_blocks() -> AsyncGenerator[bytes, None]:
+    yield b""
+
+
+FORM = ByteStream(size=1, content_type="text/plain", blocks=no_blocks, data=b"a")
 NOON = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 Make: TypeAlias = Callable[..., Call[Any]]
 
@@ -59,7 +65,7 @@ def list_files(routes: Routes = V1, path: Any = "/workspace") -> Call[Any]:  # n
 
 
 def upload_file(routes: Routes = V1) -> Call[Any]:
-    return operations.upload_file(routes, "sandbox-1", FORM, timeout=60)
+    return operations.upload_file(routes, "sandbox-1", FORM)
 
 
 def stop_run(routes: Routes = V1, idempotency_key: str | None = None) -> Call[Any]:
@@ -124,7 +130,7 @@ def test_the_generations_differ_in_their_paths_alone(
     make: Make, method: str, v1: str, v2: str
 ) -> None:
     first, second = make(V1).request, make(V2).request
-    assert (first.query, first.body, first.timeout) == (second.query, second.body, second.timeout)
+    assert (first.query, first.body) == (second.query, second.body)
     assert first.mutates is second.mutates is (method == "POST")
     assert v1 != v2
 
@@ -246,10 +252,9 @@ def test_runs_are_listed_in_the_order_of_their_creation(since: datetime, text: s
     assert request.body is None
 
 
-def test_a_file_is_sent_as_a_form_with_a_timeout_of_its_own() -> None:
+def test_a_file_is_sent_as_a_form() -> None:
     request = upload_file().request
     assert request.body is FORM
-    assert request.timeout == 60
     assert request.query == ()
 
 
@@ -434,7 +439,7 @@ def test_a_question_is_a_text(question: object) -> None:
             "sandbox_id",
         ),
         (lambda text: operations.list_files(V1, text, path="/workspace"), "sandbox_id"),
-        (lambda text: operations.upload_file(V1, text, FORM, timeout=60), "sandbox_id"),
+        (lambda text: operations.upload_file(V1, text, FORM), "sandbox_id"),
     ],
 )
 def test_an_id_that_is_none_is_refused_by_name(make: Make, name: str, text: str) -> None:

@@ -1,5 +1,5 @@
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -21,12 +21,12 @@ from duvo_async import (
 from duvo_async._protocol import (
     ByteStream,
     Call,
-    FileForm,
     Request,
     Response,
     Window,
     failure,
     json_body,
+    multipart,
     rate_limit,
     request_id,
     retry_after,
@@ -475,7 +475,7 @@ def test_a_body_holds_all_that_was_given(fields: dict[str, object]) -> None:
     assert json.loads(json_body(fields)) == given_ones
 
 
-async def no_blocks() -> AsyncIterator[bytes]:
+async def no_blocks() -> AsyncGenerator[bytes, None]:
     yield b""
 
 
@@ -484,7 +484,12 @@ async def no_blocks() -> AsyncIterator[bytes]:
     [
         Request(method="PUT", path="s.test/a", signed_url="https://s.test/a?sig=hunter2"),
         Call(Request(method="PUT", path="s.test/a", signed_url="hunter2"), lambda _: None),
-        FileForm(path="a", filename="a", content_type="text/plain", data=b"hunter2"),
+        ByteStream(size=7, content_type="text/plain", blocks=no_blocks, data=b"hunter2"),
+        multipart(
+            ByteStream(size=7, content_type="text/plain", blocks=no_blocks, data=b"hunter2"),
+            path="hunter2",
+            boundary="b",
+        ),
         response(200, b"hunter2"),
     ],
     ids=lambda value: type(value).__name__,

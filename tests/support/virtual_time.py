@@ -6,14 +6,14 @@ read by the other at once. Work in threads holds the clock.
 
 import asyncio
 import selectors
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from functools import wraps
 from typing import TypeVar, TypeVarTuple
 
-import anyio.to_thread
 import pytest
+
+from duvo_async import _threads
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -83,29 +83,19 @@ def wall_clock() -> float:
 
 @contextmanager
 def threads_hold_the_clock() -> Iterator[None]:
-    """Let no clock jump while anyio works in a thread."""
-    original = anyio.to_thread.run_sync
+    """Let no clock jump while a thread works for the client."""
+    original = _threads.arrival
 
-    @wraps(original)
-    async def counted(function: Callable[..., _T], *args: object, **options: bool) -> _T:
+    async def counted(future: "asyncio.Future[_T]") -> _T:
         loop = asyncio.get_running_loop()
         if not isinstance(loop, VirtualTimeLoop):
-            return await _call(original, function, *args, **options)
+            return await original(future)
         loop.threads += 1
         try:
-            return await _call(original, function, *args, **options)
+            return await original(future)
         finally:
             loop.threads -= 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(anyio.to_thread, "run_sync", counted)
+        patch.setattr(_threads, "arrival", counted)
         yield
-
-
-def _call(
-    run_sync: Callable[..., Awaitable[_T]],
-    function: Callable[..., _T],
-    *args: object,
-    **options: bool,
-) -> Awaitable[_T]:
-    return run_sync(function, *args, **options)

@@ -1,0 +1,63 @@
+"""Where in a sandbox files go. Nothing here touches a file."""
+
+import unicodedata
+from pathlib import PurePosixPath
+
+WORKSPACE = "/workspace"
+"""Where a run looks for its files (API reference, "Get Upload URLs for a Sandbox")."""
+
+
+def remote_path(path: str | None, name: str, folder: str = WORKSPACE) -> str:
+    """Decide where a file goes.
+
+    Args:
+        path: What the caller said: absolute, or relative to the folder. None for the file's name.
+        name: The file's name; empty when it has none.
+        folder: The absolute path of the folder for it.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        ValueError: There is neither a path nor a name, the path leaves its folder, or it has
+            control characters or bytes that are no text.
+        TypeError: The path is no string.
+    """
+    wanted = _checked("path", name if path is None else path)
+    if not wanted.strip():
+        raise ValueError("what is uploaded has no name of its own: give path=")
+    pure = PurePosixPath(wanted)
+    if ".." in pure.parts or wanted.endswith("/") or not pure.name:
+        raise ValueError(f"path {wanted!r} must name a file, without '..'")
+    return str(PurePosixPath(folder) / pure)
+
+
+def remote_folder(path: str, folder: str = WORKSPACE) -> str:
+    """Decide where a folder goes.
+
+    Args:
+        path: What the caller said: absolute, or relative to `folder`; `.` is `folder` itself.
+        folder: The absolute path of the folder for it.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        ValueError: The path is empty, has `..` in it, control characters or bytes that are no text.
+        TypeError: The path is no string.
+    """
+    wanted = _checked("path", path)
+    if not wanted.strip():
+        raise ValueError(f"path {wanted!r} must name a folder")
+    pure = PurePosixPath(wanted)
+    if ".." in pure.parts:
+        raise ValueError(f"path {wanted!r} must name a folder, without '..'")
+    return str(PurePosixPath(folder) / pure)
+
+
+def _checked(name: str, text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a string, not {type(text).__name__}")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        raise ValueError(f"{name} {text!r} has characters that cannot be sent: give another {name}")
+    return text

@@ -1,0 +1,140 @@
+"""Files on their way over the network: written as they are read, given up when nothing moves."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from typing import NoReturn
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import StreamWriter
+
+from duvo_async._protocol import ByteStream
+
+STALL_SECONDS = 60.0
+"""How long the network may take no byte of a file, and how long its answer may take after that."""
+_LOOK_SECONDS = 1.0
+"""How often it is looked whether bytes were taken."""
+_TLS_SIZE = 64 * 1024
+"""Bytes written to TLS at a time: what it holds back is not seen until it has taken all of it."""
+
+
+class FileBody(aiohttp.Payload):
+    """A file as aiohttp sends it, once: for another attempt there is another presigned URL.
+
+    Args:
+        stream: The file.
+
+    Attributes:
+        failure: What went wrong with reading the file. None when nothing did.
+    """
+
+    _autoclose = True  # there is nothing to close: reading ends with writing
+    _value: ByteStream
+
+    def __init__(self, stream: ByteStream) -> None:
+        super().__init__(stream, content_type=stream.content_type)
+        self._size = stream.size
+        self.failure: Exception | None = None
+        self._written = 0
+        self._reading = False
+        self._writer: AbstractStreamWriter | None = None
+
+    @property
+    def consumed(self) -> bool:
+        """Whether it was sent, so that aiohttp does not repeat it by itself."""
+        return self._writer is not None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was given to the network."""
+        return self._written == self._value.size
+
+    def taken(self) -> int | None:
+        """Tell how many bytes the network has taken; None while it is the file that is slow."""
+        if self._reading:
+            return None
+        writer = self._writer
+        transport = writer.transport if isinstance(writer, StreamWriter) else None
+        held_back = 0 if transport is None else transport.get_write_buffer_size()
+        return self._written - held_back
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:  # noqa: ARG002 - aiohttp's
+        """Refuse: aiohttp asks for it where a body should be shown."""
+        raise TypeError("a file is not shown")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Read the file and write it."""
+        if self._writer is not None:  # before it asked, aiohttp repeated it nevertheless
+            raise ConnectionResetError
+        self._writer = writer
+        stream = self._value
+        if stream.data is not None:
+            await self._put(b"".join((stream.head, stream.data, stream.tail)), writer)
+            return
+        if stream.head:
+            await self._put(stream.head, writer)
+        async with aclosing(stream.blocks()) as blocks:
+            while (block := await self._read(blocks)) is not None:
+                await self._put(block, writer)
+        if stream.tail:
+            await self._put(stream.tail, writer)
+
+    async def _read(
+        self, blocks: AsyncGenerator[bytes | memoryview, None]
+    ) -> bytes | memoryview | None:
+        self._reading = True
+        try:
+            return await anext(blocks, None)
+        except Exception as error:
+            self.failure = error  # aiohttp reports a body that fails as a broken connection
+            raise
+        finally:
+            self._reading = False
+
+    async def _put(self, block: bytes | memoryview, writer: AbstractStreamWriter) -> None:
+        transport = writer.transport if isinstance(writer, StreamWriter) else None
+        if transport is None or transport.get_extra_info("sslcontext") is None:
+            self._written += len(block)
+            await writer.write(block)
+            return
+        view = memoryview(block)
+        for start in range(0, len(view), _TLS_SIZE):
+            piece = view[start : start + _TLS_SIZE]
+            self._written += len(piece)
+            await writer.write(piece)
+
+
+@asynccontextmanager
+async def while_it_moves(body: FileBody) -> AsyncGenerator[None, None]:
+    """Give an exchange as long as the network takes bytes of the file.
+
+    Args:
+        body: The file.
+
+    Raises:
+        TimeoutError: For 60 s it took none; or after the last no answer came.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as deadline:
+        taken: int | None = 0
+        moved_at = loop.time()
+        timer: asyncio.TimerHandle | None = None
+
+        def look() -> None:
+            nonlocal taken, moved_at, timer
+            now, before = loop.time(), taken
+            taken = body.taken()
+            if taken is None or taken != before:
+                moved_at = now
+            if now - moved_at >= STALL_SECONDS:
+                deadline.reschedule(now)
+            else:
+                timer = loop.call_later(_LOOK_SECONDS, look)
+
+        look()
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()

@@ -30,7 +30,7 @@ class Lane(IntEnum):
     CALL = 0
     """A user called for it."""
     START = 1
-    """A fan-out starts a run."""
+    """A fan-out starts a run, or sends one of many files."""
     POLL = 2
     """A wait looks how runs are getting on."""
 

@@ -177,7 +177,10 @@ class _Opened(Source):
 
 def content_type(name: str) -> str:
     """Guess a file's media type from its name."""
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+    guessed, encoding = mimetypes.guess_type(name)
+    if encoding is not None:  # the type would be that of what is in it
+        guessed = "application/gzip" if encoding == "gzip" else None
+    return guessed or "application/octet-stream"
 
 
 def check_source(source: object) -> None:

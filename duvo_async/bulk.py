@@ -10,8 +10,8 @@ from duvo_async._planning import Planned
 from duvo_async._sources import Source, open_path, open_source
 from duvo_async._threads import ReadAhead
 from duvo_async.errors import (
-    APIStatusError,
     AuthenticationError,
+    ClientClosedError,
     NotFoundError,
     PermissionDeniedError,
 )
@@ -172,7 +172,7 @@ def _discard(opened: _Opened) -> None:
 
 def _is_hopeless(error: Exception) -> bool:
     """Tell whether every other file would fare no better: the key is refused, the sandbox gone."""
-    if isinstance(error, AuthenticationError):
-        return True
-    gone = isinstance(error, (NotFoundError, PermissionDeniedError))
-    return gone and isinstance(error, APIStatusError) and error.method != "PUT"
+    if isinstance(error, NotFoundError):
+        return error.method != "PUT"  # which is a storage's
+    refused = isinstance(error, PermissionDeniedError) and error.code == "insufficient_scope"
+    return refused or isinstance(error, (AuthenticationError, ClientClosedError))

@@ -163,11 +163,12 @@ class _File:
 
     def body(self) -> ByteStream:
         """Give it as the body of a request."""
+        one_block = self.source.size <= self.manner.chunk_size
         return ByteStream(
             size=self.source.size,
             content_type=content_type(self.path),
             blocks=self._blocks,
-            data=self.source.data,
+            data=self.source.data if one_block else None,
         )
 
     async def begin(self) -> None:

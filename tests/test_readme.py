@@ -29,6 +29,9 @@ def emulator() -> Iterator[Emulator]:
 def _order_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     Path("orders.csv").write_text("id,total\n7,12.50\n", "utf-8")
+    for scan in ("invoices/1.pdf", "scans/2026/2.pdf"):
+        Path(scan).parent.mkdir(parents=True)
+        Path(scan).write_bytes(b"%PDF")
 
 
 def test_there_are_programs() -> None:

@@ -182,7 +182,7 @@ def failure(request: Request, response: Response, attempts: int) -> APIStatusErr
     facts = _storage_error(response.body) if stored else _error_body(response.body)
     return class_for_status(response.status)(
         status=response.status,
-        reason=_reason(response),
+        reason=_reason(request, response),
         method=request.method,
         path=request.path,
         code=_text(facts.get("code")) or _text(facts.get("error")),
@@ -220,7 +220,9 @@ def _error_body(body: bytes) -> dict[str, JSON]:
     return {**value, **inner} if isinstance(inner, dict) else value
 
 
-def _reason(response: Response) -> str:
+def _reason(request: Request, response: Response) -> str:
+    if request.signed_url is not None:
+        return response.reason or "no reason given"
     if 300 <= response.status < 400:  # noqa: PLR2004 - what HTTP calls redirection
         return "the API redirected the call, which would take the key elsewhere: check the base URL"
     if not response.body:

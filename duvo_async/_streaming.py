@@ -1,8 +1,9 @@
 """Files on their way over the network: written as they are read, given up when nothing moves."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import NoReturn
 
 import aiohttp
@@ -11,12 +12,18 @@ from aiohttp.http import StreamWriter
 
 from duvo_async._protocol import ByteStream
 
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
 STALL_SECONDS = 60.0
 """How long the network may take no byte of a file, and how long its answer may take after that."""
 _LOOK_SECONDS = 1.0
 """How often it is looked whether bytes were taken."""
 _TLS_SIZE = 64 * 1024
 """Bytes written to TLS at a time: what it holds back is not seen until it has taken all of it."""
+_FORWARDED = 10_000_000
+"""Bytes for which the answer may take a second more: a proxy may pass them on at the very end."""
 
 
 class FileBody(aiohttp.Payload):
@@ -56,8 +63,11 @@ class FileBody(aiohttp.Payload):
             return None
         writer = self._writer
         transport = writer.transport if isinstance(writer, StreamWriter) else None
-        held_back = 0 if transport is None else transport.get_write_buffer_size()
-        return self._written - held_back
+        return self._written - (0 if transport is None else _held_back(transport))
+
+    def patience(self) -> float:
+        """Tell for how many seconds nothing may move."""
+        return STALL_SECONDS + (self._value.size / _FORWARDED if self.complete else 0.0)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:  # noqa: ARG002 - aiohttp's
         """Refuse: aiohttp asks for it where a body should be shown."""
@@ -105,6 +115,20 @@ class FileBody(aiohttp.Payload):
             await writer.write(piece)
 
 
+def _held_back(transport: asyncio.WriteTransport) -> int:
+    """Count the bytes that wait here and, where the system tells (Linux), in the kernel.
+
+    The kernel takes megabytes at once, and then says for minutes nothing, if the line is slow.
+    """
+    waiting = transport.get_write_buffer_size()
+    socket = transport.get_extra_info("socket")
+    if sys.platform == "linux" and socket is not None:
+        with suppress(OSError):  # it is closed
+            queued = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
+            waiting += int.from_bytes(queued, sys.byteorder)
+    return waiting
+
+
 @asynccontextmanager
 async def while_it_moves(body: FileBody) -> AsyncGenerator[None, None]:
     """Give an exchange as long as the network takes bytes of the file.
@@ -113,7 +137,8 @@ async def while_it_moves(body: FileBody) -> AsyncGenerator[None, None]:
         body: The file.
 
     Raises:
-        TimeoutError: For 60 s it took none; or after the last no answer came.
+        TimeoutError: For 60 s it took none; or after the last no answer came, for which a large
+            file is given longer.
     """
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as deadline:
@@ -127,7 +152,7 @@ async def while_it_moves(body: FileBody) -> AsyncGenerator[None, None]:
             taken = body.taken()
             if taken is None or taken != before:
                 moved_at = now
-            if now - moved_at >= STALL_SECONDS:
+            if now - moved_at >= body.patience():
                 deadline.reschedule(now)
             else:
                 timer = loop.call_later(_LOOK_SECONDS, look)

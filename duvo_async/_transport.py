@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from duvo_async._protocol import ByteStream, Request, Response
-from duvo_async._streaming import STALL_SECONDS, FileBody, while_it_moves
+from duvo_async._streaming import FileBody, while_it_moves
 from duvo_async.errors import ClientClosedError, ConfigurationError
 from duvo_async.settings import Secret, Settings
 
@@ -112,7 +112,7 @@ class AiohttpTransport:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _translated(error)
             if file is not None:
-                failure = file.failure or _of_file(error) or failure
+                failure = file.failure or _of_file(error, file) or failure
         raise failure
 
     async def close(self) -> None:
@@ -239,12 +239,13 @@ def _with(headers: Mapping[str, str], authorization: Secret | None) -> Mapping[s
     return {**headers, "Authorization": authorization.reveal()}
 
 
-def _of_file(error: Exception) -> TransportError | None:
+def _of_file(error: Exception, file: FileBody) -> TransportError | None:
     """Explain what can only go wrong with a file."""
     if isinstance(error, aiohttp.ClientPayloadError):
         return TransportError("the answer came before the whole file was sent, or was cut off")
     if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
-        return TransportError(f"nothing was taken for {STALL_SECONDS:.0f} s", timed_out=True)
+        what = "no answer came" if file.complete else "nothing was taken"
+        return TransportError(f"{what} for {file.patience():.0f} s", timed_out=True)
     return None
 
 

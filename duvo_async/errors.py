@@ -81,7 +81,10 @@ class APIError(DuvoError):
         attempts: How many requests were sent for this call.
         may_have_been_done: Whether the API may have done, in any of the attempts, what it was
             asked, although this error came of it.
+        advice: What to know or do about it. None for what goes without saying more.
     """
+
+    advice: str | None = None
 
     def __init__(  # noqa: PLR0913 - an error's facts
         self,
@@ -106,6 +109,8 @@ class APIError(DuvoError):
         return f"{self.method} {self.path}: {super().__str__()}{tries}{self._advice()}"
 
     def _advice(self) -> str:
+        if self.advice is not None:
+            return f". {self.advice}"
         if self.idempotency_key is None or not self.may_have_been_done:
             return ""
         return (
@@ -200,7 +205,8 @@ class APIStatusError(APIError):
         self.retry_after = retry_after
 
     def _advice(self) -> str:
-        hint = f". {self._hint}" if self._hint else ""
+        # A presigned URL is the only place that is named by its host, and was sent no key.
+        hint = f". {self._hint}" if self._hint and self.path.startswith("/") else ""
         return hint + super()._advice()
 
 

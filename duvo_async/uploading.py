@@ -87,15 +87,16 @@ class Uploader:
             Where it went, and its size.
 
         Raises:
-            APIError: It did not arrive, or nobody knows; a note says which.
+            APIError: It did not arrive, or nobody knows; it says which.
             UploadSourceError: It cannot be read.
         """
         file = _File(source, path, manner)
         try:
             uploaded = await self._send(sandbox_id, file)
         except APIError as error:
-            fate = "may have arrived" if error.may_have_been_done else "did not arrive"
-            error.add_note(f"{path} {fate} in sandbox {sandbox_id}")
+            error.may_have_been_done = file.may_be_there
+            fate = "may have arrived" if file.may_be_there else "did not arrive"
+            error.advice = f"{path} {fate} in sandbox {sandbox_id}; to upload it again does no harm"
             raise
         await file.tell(source.size, finished=True)
         return uploaded
@@ -115,9 +116,7 @@ class Uploader:
 
         async def post(_: int) -> UploadedFile:
             await file.begin()
-            return await self._session.attempt(
-                Call(request, call.decode), file.attempt, lane=file.manner.lane
-            )
+            return await self._attempt(Call(request, call.decode), file)
 
         return await self._session.retrying(post, repeatable=True)
 
@@ -132,7 +131,7 @@ class Uploader:
             url = await self._session.attempt(
                 Call(keyed(ask.request), ask.decode), file.attempt, lane=file.manner.lane
             )
-            return await self._session.attempt(_to_storage(url, file.body()), file.attempt)
+            return await self._attempt(_to_storage(url, file.body()), file)
 
         async def put_afresh(_: int) -> UploadedFile:
             try:
@@ -144,6 +143,13 @@ class Uploader:
 
         return await self._session.retrying(put_afresh, repeatable=True)
 
+    async def _attempt(self, call: Call[UploadedFile], file: "_File") -> UploadedFile:
+        try:
+            return await self._session.attempt(call, file.attempt, lane=file.manner.lane)
+        except APIError as error:
+            file.may_be_there = file.may_be_there or error.may_have_been_done
+            raise
+
 
 @define
 class _File:
@@ -154,12 +160,14 @@ class _File:
         path: Where it goes.
         manner: How it is sent.
         attempt: The number of this attempt, from 1.
+        may_be_there: Whether an attempt that did not end well may have brought it there.
     """
 
     source: Source
     path: str
     manner: Manner
     attempt: int = 0
+    may_be_there: bool = False
 
     def body(self) -> ByteStream:
         """Give it as the body of a request."""

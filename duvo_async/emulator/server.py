@@ -42,11 +42,14 @@ class _Shell:
         path, _, query = incoming.raw_path.partition("?")
         headers = {name: ", ".join(incoming.headers.getall(name)) for name in incoming.headers}
         request = Request(incoming.method, path, query, headers)
-        if self.core.takes_upload(request):
-            response = await self._stream(incoming, request)
-        else:
-            body = await _read(incoming, self.core.max_body_bytes + 1)
-            response = self.core.handle(evolve(request, body=body))
+        try:
+            if self.core.takes_upload(request):
+                response = await self._stream(incoming, request)
+            else:
+                body = await _read(incoming, self.core.max_body_bytes + 1)
+                response = self.core.handle(evolve(request, body=body))
+        except ConnectionError:  # the client left in the middle: nobody hears the answer
+            return web.Response(status=400)
         self.courier.wake()
         return web.Response(status=response.status, headers=response.headers, body=response.body)
 

@@ -29,7 +29,7 @@ def remote_path(path: str | None, name: str, folder: str = WORKSPACE) -> str:
     pure = PurePosixPath(wanted)
     if ".." in pure.parts or wanted.endswith("/") or not pure.name:
         raise ValueError(f"path {wanted!r} must name a file, without '..'")
-    return str(PurePosixPath(folder) / pure)
+    return _joined(folder, pure)
 
 
 def remote_folder(path: str, folder: str = WORKSPACE) -> str:
@@ -52,7 +52,12 @@ def remote_folder(path: str, folder: str = WORKSPACE) -> str:
     pure = PurePosixPath(wanted)
     if ".." in pure.parts:
         raise ValueError(f"path {wanted!r} must name a folder, without '..'")
-    return str(PurePosixPath(folder) / pure)
+    return _joined(folder, pure)
+
+
+def _joined(folder: str, path: PurePosixPath) -> str:
+    # Two slashes at the start mean something of their own to POSIX, and to nobody else.
+    return "/" + str(PurePosixPath(folder) / path).lstrip("/")
 
 
 def _checked(name: str, text: str) -> str:

@@ -14,7 +14,8 @@ from typing import TypeAlias, cast
 from attrs import frozen
 
 from duvo_async._places import remote_folder, remote_path
-from duvo_async._sources import Source, UploadSource, check_source
+from duvo_async._reading import Source
+from duvo_async._sources import UploadSource, check_source, name_of
 from duvo_async.errors import UploadSourceError
 
 Files: TypeAlias = Iterable[UploadSource] | Mapping[str, UploadSource]
@@ -62,19 +63,39 @@ def plan(files: Files, to: str) -> list[Planned]:
         TypeError: Something among them cannot be uploaded.
     """
     folder = remote_folder(to)
-    targets: dict[str, str] = {}
-    planned: list[Planned] = []
+    planned: dict[str, Planned] = {}
+    lent: set[int] = set()
     for target, source in _with_targets(files):
         check_source(source)
+        if not isinstance(source, (str, bytes)):
+            if id(source) in lent:
+                raise ValueError("one source is given twice: it can be read by one at a time")
+            lent.add(id(source))
         for each in _expand(source, target, folder):
-            if each.path is not None:
-                other = targets.setdefault(each.path, each.label)
-                if other is not each.label:
-                    if each.label and Path(other).absolute() == Path(each.label).absolute():
-                        continue
-                    raise ValueError(f"two files would go to {each.path}: say where with a mapping")
-            planned.append(each)
-    return planned
+            # What has no place has a key of its own, which is no path.
+            other = planned.setdefault(each.path or str(len(planned)), each)
+            if other is not each and not _same_file(other, each):
+                raise ValueError(f"two files would go to {each.path}: say where with a mapping")
+    _check_folders(planned)
+    return [*planned.values()]
+
+
+def _same_file(one: Planned, other: Planned) -> bool:
+    paths = isinstance(one.source, str) and isinstance(other.source, str)
+    return paths and Path(one.label).resolve() == Path(other.label).resolve()
+
+
+def _check_folders(paths: Iterable[str]) -> None:
+    """Find a path that would be a file's, and a folder's of other files."""
+    folders: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    for path in paths:
+        if path in folders:
+            raise ValueError(f"{path} would be a file and a folder: say where with a mapping")
 
 
 def _with_targets(files: Files) -> Iterator[tuple[str | None, UploadSource]]:
@@ -87,9 +108,9 @@ def _with_targets(files: Files) -> Iterator[tuple[str | None, UploadSource]]:
 
 def _expand(source: UploadSource, target: str | None, folder: str) -> Iterator[Planned]:
     if not isinstance(source, (str, os.PathLike)):
-        name = getattr(source, "name", "")
-        label = name if isinstance(name, str) else ""
-        yield Planned(label, remote_path(target, Path(label).name, folder), source)
+        name = name_of(source)
+        size = len(source) if isinstance(source, (bytes, bytearray)) else 0
+        yield Planned(name, remote_path(target, name, folder), source, size=size)
         return
     label = os.fspath(source)
     try:
@@ -100,13 +121,19 @@ def _expand(source: UploadSource, target: str | None, folder: str) -> Iterator[P
         else:
             yield _unreadable(label, None, error)
         return
-    if stat.S_ISDIR(found.st_mode):
-        name = Path(label).name
-        above = remote_folder(name if name not in {"", ".."} else ".", folder)
-        below = above if target is None else remote_folder(target, folder)
-        yield from _walk(label, below, found, frozenset())
+    name = Path(label).name
+    try:
+        if not stat.S_ISDIR(found.st_mode):
+            yield _file(label, remote_path(target, name, folder), found)
+            return
+        own = name if name not in {"", ".."} else "."
+        below = remote_folder(own if target is None else target, folder)
+    except ValueError as error:
+        if target is not None:
+            raise
+        yield _unreadable(label, None, error)  # for its name, as in a folder
     else:
-        yield _file(label, remote_path(target, Path(label).name, folder), found)
+        yield from _walk(label, below, found, frozenset())
 
 
 def _match(pattern: str, folder: str) -> Iterator[Planned]:
@@ -121,8 +148,11 @@ def _match(pattern: str, folder: str) -> Iterator[Planned]:
         return
     if not matches:
         yield _unreadable(pattern, None, FileNotFoundError("no file matches it"))
+    walked: Path | None = None
     for match in matches:
-        yield from _matched(match, base, folder)
+        if walked is None or not match.is_relative_to(walked):  # else it was found in there
+            walked = match if match.is_dir() else walked
+            yield from _matched(match, base, folder)
 
 
 def _matched(match: Path, base: Path, folder: str) -> Iterator[Planned]:

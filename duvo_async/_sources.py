@@ -1,7 +1,6 @@
 """What can be uploaded: a path, bytes, an open binary file or an iterable of bytes.
 
-All of them become a `Source`, whose size is known and which can be read again. Files are read off
-the event loop, a step ahead of what is sent.
+All of them become a `Source`, whose size is known and which can be read again.
 """
 
 import io
@@ -11,168 +10,45 @@ import stat
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    Generator,
     Iterable,
     Iterator,
 )
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from threading import Lock
-from typing import Protocol, TypeAlias, TypeGuard, cast
-
-from attrs import define, field
+from time import monotonic
+from typing import TypeAlias, TypeGuard, cast
 
 from duvo_async._callbacks import caller, invoke
-from duvo_async._threads import ReadAhead, apart
+from duvo_async._reading import (
+    CHUNK_SIZE,
+    SMALL,
+    BinaryFile,
+    Buffer,
+    Opened,
+    SeekableFile,
+    Source,
+    changed,
+    checked,
+    hold,
+    read_fully,
+    reading,
+)
+from duvo_async._threads import apart, leave
 from duvo_async.errors import UploadSourceError
 
-CHUNK_SIZE = 256 * 1024
-"""Bytes that are given to the network at a time, unless the caller says otherwise."""
-_STEP = 1024 * 1024
-"""Bytes read at a time: a thread's waking the event loop costs as much as sending a block."""
-_DEPTH = 2
-"""Steps that are read ahead of what is sent."""
-_SMALL = 256 * 1024
-"""Files up to this size are read when they are opened, and held in memory."""
+_BATCH_SECONDS = 0.05
+"""How long a blocking caller's iterable is read in one go, as others wait for his thread."""
 _SPOOL_SIZE = 1024 * 1024
 """Bytes of what can be read only once that are copied to memory; more go to a temporary file."""
 
 
-class BinaryFile(Protocol):
-    """An open file that gives bytes."""
-
-    def read(self, size: int = ..., /) -> bytes:
-        """Read at most `size` bytes; none at the end."""
-        ...
-
-
-class _Seekable(BinaryFile, Protocol):
-    def seekable(self) -> bool: ...
-    def tell(self) -> int: ...
-    def seek(self, offset: int, whence: int = ..., /) -> int: ...
-    def close(self) -> None: ...
-
-
-_Buffer: TypeAlias = bytes | bytearray | memoryview
 UploadSource: TypeAlias = (
-    str | os.PathLike[str] | _Buffer | BinaryFile | Iterable[_Buffer] | AsyncIterable[_Buffer]
+    str | os.PathLike[str] | Buffer | BinaryFile | Iterable[Buffer] | AsyncIterable[Buffer]
 )
 """A path, bytes, an open binary file, which is read from where it stands, or an iterable of bytes,
 asynchronous or not."""
-
-
-@define
-class Source:
-    """Something to upload, of known size, which can be read from its start any number of times.
-
-    Attributes:
-        name: What it is called; empty when it has no name.
-        size: Its bytes.
-    """
-
-    name: str
-    size: int
-
-    @property
-    def data(self) -> bytes | None:
-        """All of it, where it is small and in memory. None to read it."""
-        return None
-
-    def blocks(self, chunk_size: int) -> AsyncGenerator[bytes | memoryview, None]:
-        """Read it from its start, in blocks of this many bytes.
-
-        Raises:
-            UploadSourceError: It cannot be read, or has another size than before. The last block is
-                given only when that is known, so that no one takes the rest for the whole.
-        """
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        """Close what was opened here; a file of the caller's stays open."""
-
-    def shut(self) -> None:
-        """Close it here and now, which may block."""
-
-
-@define
-class _Held(Source):
-    """Bytes in memory."""
-
-    view: memoryview
-
-    @property
-    def data(self) -> bytes | None:
-        return bytes(self.view) if self.size <= _SMALL else None
-
-    async def blocks(self, chunk_size: int) -> AsyncGenerator[bytes | memoryview, None]:
-        for start in range(0, self.size, chunk_size):
-            yield self.view[start : start + chunk_size]
-
-
-@define
-class _Opened(Source):
-    """An open file.
-
-    Attributes:
-        file: Where it is read.
-        start: Where in the file it starts.
-        borrowed: Whether the file is the caller's, to be left open.
-    """
-
-    file: _Seekable
-    start: int
-    borrowed: bool
-    _begun: bool = False
-    _lock: Lock = field(factory=Lock)
-
-    async def blocks(self, chunk_size: int) -> AsyncGenerator[bytes | memoryview, None]:
-        verb, self._begun = "read again" if self._begun else "read", True
-        step = max(chunk_size, _STEP // chunk_size * chunk_size)
-        ahead = ReadAhead(self._steps(step, verb), _DEPTH)
-        try:
-            while (data := await ahead.next(None)) is not None:
-                view = memoryview(data)
-                for begin in range(0, len(view), chunk_size):
-                    yield view[begin : begin + chunk_size]
-        finally:
-            ahead.close()
-
-    async def close(self) -> None:
-        if not self.borrowed:
-            await apart(self.shut)
-
-    def shut(self) -> None:
-        if not self.borrowed:
-            self.file.close()
-
-    def _steps(self, step: int, verb: str) -> Iterator[bytes]:
-        offset = 0
-        while True:
-            expected = min(step, self.size - offset)
-            last = offset + expected == self.size
-            # One byte more at the end, which a file that has grown would have.
-            data = self._read(offset, expected + last, verb)
-            if len(data) != expected:
-                raise UploadSourceError(
-                    f"{self.name or 'the file'} changed while it was read: "
-                    f"it had {self.size:,} bytes"
-                )
-            yield data
-            if last:
-                return
-            offset += expected
-
-    def _read(self, offset: int, wanted: int, verb: str) -> bytes:
-        # The thread of an attempt that was given up may still be at it, when the next one begins.
-        with self._lock, _reading(self.name, verb):
-            self.file.seek(self.start + offset)
-            block = data = self.file.read(wanted)
-            while block and len(data) < wanted:
-                block = self.file.read(wanted - len(data))
-                data += block
-            return data
 
 
 def content_type(name: str) -> str:
@@ -192,7 +68,7 @@ def check_source(source: object) -> None:
     if isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview, AsyncIterable)):
         return
     if hasattr(source, "encoding") and callable(getattr(source, "read", None)):
-        name = _name_of(source) or "the file"
+        name = name_of(source) or "the file"
         raise TypeError(f"{name} is open as text: open it with mode 'rb'")
     # Not by the protocol, which does not see what a wrapper passes on.
     if not callable(getattr(source, "read", None)) and not isinstance(source, Iterable):
@@ -218,37 +94,49 @@ async def open_source(source: UploadSource) -> Source:
     """
     check_source(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _hold(cast("bytes", source))
+        return hold(cast("bytes", source))
     if isinstance(source, (str, os.PathLike)):
         if not os.fspath(source):
             raise UploadSourceError("the file's name is empty")
-        return await apart(partial(open_path, Path(source)))
+        return await apart(partial(open_path, Path(source)), Source.shut)
     if isinstance(source, AsyncIterable):
         return await _spool_async(source)
     if callable(getattr(source, "read", None)):
-        return await apart(partial(_adopt, cast("BinaryFile", source)))
-    blocks = cast("Iterable[_Buffer]", source)
-    if caller.get() is not None:  # a blocking caller's code runs in his own thread
-        return cast("Source", await invoke(_spool, blocks))
-    return await apart(partial(_spool, blocks))
+        return await apart(partial(_adopt, cast("BinaryFile", source)), Source.shut)
+    blocks = cast("Iterable[Buffer]", source)
+    if caller.get() is not None:
+        return await _spool_async(_in_callers_thread(blocks))
+    return await apart(partial(_spool, blocks), Source.shut)
 
 
-@contextmanager
-def _reading(name: str, verb: str = "read") -> Generator[None, None, None]:
-    """Turn whatever a file object raises into the error that names it."""
+@asynccontextmanager
+async def opening(source: UploadSource | Source) -> AsyncGenerator[Source, None]:
+    """Get something ready for upload, unless it is, and close it in the end (`open_source`)."""
+    opened = source if isinstance(source, Source) else await open_source(source)
     try:
-        yield
-    except (UploadSourceError, TypeError):
-        raise
-    except Exception as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UploadSourceError(f"cannot {verb} {name or 'the file'}: {reason}") from error
+        yield opened
+    finally:
+        await opened.close()
 
 
-def _hold(data: _Buffer, name: str = "") -> Source:
-    view = memoryview(data)
-    view = view.cast("B") if view.c_contiguous else memoryview(bytes(view))
-    return _Held(name, len(view), view)
+def can_wait(source: object) -> bool:
+    """Tell whether something can be ready for upload without a copy of it."""
+    if isinstance(source, (Source, bytes, bytearray, memoryview)):
+        return True
+    try:
+        return _can_seek(cast("BinaryFile", source))
+    except Exception:  # noqa: BLE001 - getting it ready will say what is wrong
+        return True
+
+
+def check_path(path: Path) -> None:
+    """Find out whether a file can be opened. It blocks: run it in a thread.
+
+    Raises:
+        UploadSourceError: It is missing, a directory, or cannot be opened.
+    """
+    with reading(str(path)):
+        path.open("rb", buffering=0).close()
 
 
 def open_path(path: Path) -> Source:
@@ -257,39 +145,45 @@ def open_path(path: Path) -> Source:
     Raises:
         UploadSourceError: It is missing, a directory, or cannot be read.
     """
-    with _reading(str(path)), ExitStack() as stack:
+    with reading(str(path)), ExitStack() as stack:
         if path.is_dir():
             raise UploadSourceError(f"{path} is a directory: give a file")
         file = stack.enter_context(path.open("rb", buffering=0))
         status = os.fstat(file.fileno())
         if stat.S_ISREG(status.st_mode):
-            if status.st_size > _SMALL:
+            if status.st_size > SMALL:
                 stack.pop_all()
-                return _Opened(path.name, status.st_size, file, 0, borrowed=False)
-            data = file.read(_SMALL + 1)
-            if len(data) <= _SMALL:
-                return _hold(data, path.name)
+                return Opened(path.name, status.st_size, file, 0, borrowed=False)
+            data = read_fully(file, SMALL + 1)
+            if status.st_size and len(data) != status.st_size:
+                raise changed(path.name, status.st_size)
+            if len(data) <= SMALL:
+                return hold(data, path.name)
             file.seek(0)  # a file that does not know its size, as in /proc
         return _spool(_chunks(file), path.name)
 
 
 def _adopt(file: BinaryFile) -> Source:
-    name = _name_of(file)
-    with _reading(name):
+    name = name_of(file)
+    with reading(name):
         if not _can_seek(file):
             return _spool(_chunks(file), name)
         start = file.tell()
         size = file.seek(0, io.SEEK_END) - start
         file.seek(start)
-        return _Opened(name, size, file, start, borrowed=True)
+        return Opened(name, size, file, start, borrowed=True)
 
 
-def _name_of(file: object) -> str:
-    label = getattr(file, "name", "")
-    return Path(label).name if isinstance(label, str) else ""
+def name_of(source: object) -> str:
+    """Give the name that a source has by itself; empty when it has none."""
+    if isinstance(source, (str, os.PathLike)):
+        return Path(cast("str", source)).name
+    label = getattr(source, "name", "")
+    named = isinstance(label, str) and not label.startswith("<")  # as "<stdin>" is called
+    return Path(label).name if named else ""
 
 
-def _can_seek(file: BinaryFile) -> TypeGuard[_Seekable]:
+def _can_seek(file: BinaryFile) -> TypeGuard[SeekableFile]:
     seekable = getattr(file, "seekable", None)
     return callable(seekable) and bool(seekable())
 
@@ -298,39 +192,62 @@ def _chunks(file: BinaryFile) -> Iterator[bytes]:
     return iter(partial(file.read, CHUNK_SIZE), b"")
 
 
-def _spool(blocks: Iterable[_Buffer], name: str = "") -> Source:
+def _spool(blocks: Iterable[Buffer], name: str = "") -> Source:
     with ExitStack() as stack:
         copy = stack.enter_context(SpooledTemporaryFile(max_size=_SPOOL_SIZE))
-        with _reading(name):
+        with reading(name):
             for block in blocks:
-                copy.write(_checked(block))
+                copy.write(checked(block))
             return _spooled(copy, name, stack)
 
 
-async def _spool_async(blocks: AsyncIterable[_Buffer]) -> Source:
-    with ExitStack() as stack:
-        copy = stack.enter_context(SpooledTemporaryFile(max_size=_SPOOL_SIZE))
-        pending = bytearray()  # blocks may be small, and a thread is not for each of them
-        with _reading(""):
+async def _spool_async(blocks: AsyncIterable[Buffer]) -> Source:
+    copy = SpooledTemporaryFile(max_size=_SPOOL_SIZE)  # noqa: SIM115 - it may have to be left
+    pending = bytearray()  # blocks may be small, and a thread is not for each of them
+    try:
+        with reading(""):
             async for block in blocks:
-                pending += _checked(block)
+                pending += checked(block)
                 if len(pending) >= CHUNK_SIZE:
                     await apart(partial(copy.write, pending))
                     pending = bytearray()
-            copy.write(pending)
-            return _spooled(copy, "", stack)
+            return await apart(partial(_finish, copy, pending))
+    except BaseException:
+        leave(copy.close)
+        raise
 
 
-def _checked(block: _Buffer) -> _Buffer:
-    if not isinstance(block, (bytes, bytearray, memoryview)):
-        raise TypeError(f"what is uploaded must give bytes, not {type(block).__name__}")
-    return block
+def _finish(copy: "SpooledTemporaryFile[bytes]", rest: bytearray) -> Source:
+    with ExitStack() as stack:
+        stack.push(copy.__exit__)
+        copy.write(rest)
+        return _spooled(copy, "", stack)
+
+
+async def _in_callers_thread(blocks: Iterable[Buffer]) -> AsyncGenerator[Buffer, None]:
+    """Read a blocking caller's iterable in his own thread, to which handlers go in between."""
+    iterator = iter(blocks)
+    ended = False
+
+    def batch(_: object) -> bytearray:
+        nonlocal ended
+        begun = monotonic()
+        gathered = bytearray()
+        for block in iterator:
+            gathered += checked(block)
+            if len(gathered) >= CHUNK_SIZE or monotonic() - begun > _BATCH_SECONDS:
+                return gathered
+        ended = True
+        return gathered
+
+    while not ended:
+        yield cast("bytearray", await invoke(batch, None))
 
 
 def _spooled(copy: "SpooledTemporaryFile[bytes]", name: str, stack: ExitStack) -> Source:
     size = copy.tell()
-    if size <= _SMALL:
+    if size <= SMALL:
         copy.seek(0)
-        return _hold(copy.read(), name)
+        return hold(copy.read(), name)
     stack.pop_all()
-    return _Opened(name, size, copy, 0, borrowed=False)
+    return Opened(name, size, copy, 0, borrowed=False)

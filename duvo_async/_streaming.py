@@ -43,27 +43,41 @@ class FileBody(aiohttp.Payload):
         super().__init__(stream, content_type=stream.content_type)
         self._size = stream.size
         self.failure: Exception | None = None
+        self._given = 0
         self._written = 0
         self._reading = False
+        self._begun = False
         self._writer: AbstractStreamWriter | None = None
 
     @property
     def consumed(self) -> bool:
         """Whether it was sent, so that aiohttp does not repeat it by itself."""
-        return self._writer is not None
+        return self._begun
 
     @property
     def complete(self) -> bool:
-        """Whether all of it was given to the network."""
-        return self._written == self._value.size
+        """Whether the network has taken all of it."""
+        transport = self._transport()
+        waiting = 0 if transport is None else transport.get_write_buffer_size()
+        return self._begun and self._written == self._value.size and not waiting
+
+    def let_go(self) -> bool:
+        """Have no more to do with the connection; tell whether it has taken the file.
+
+        If it has not, it is broken: closed with care it would stay for as long as nothing is taken.
+        """
+        complete, transport = self.complete, self._transport()
+        if transport is not None and not complete:
+            transport.abort()
+        self._writer = None
+        return complete
 
     def taken(self) -> int | None:
-        """Tell how many bytes the network has taken; None while it is the file that is slow."""
-        if self._reading:
+        """Tell how many bytes the network has taken; None while it is not the network's turn."""
+        if self._reading or self._writer is None:
             return None
-        writer = self._writer
-        transport = writer.transport if isinstance(writer, StreamWriter) else None
-        return self._written - (0 if transport is None else _held_back(transport))
+        transport = self._transport()
+        return self._given - (0 if transport is None else _held_back(transport))
 
     def patience(self) -> float:
         """Tell for how many seconds nothing may move."""
@@ -75,8 +89,9 @@ class FileBody(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Read the file and write it."""
-        if self._writer is not None:  # before it asked, aiohttp repeated it nevertheless
+        if self._begun:  # before it asked, aiohttp repeated it nevertheless
             raise ConnectionResetError
+        self._begun = True
         self._writer = writer
         stream = self._value
         if stream.data is not None:
@@ -96,23 +111,28 @@ class FileBody(aiohttp.Payload):
         self._reading = True
         try:
             return await anext(blocks, None)
-        except Exception as error:
-            self.failure = error  # aiohttp reports a body that fails as a broken connection
-            raise
+        except Exception as error:  # noqa: BLE001 - it is raised by whoever sends the file
+            self.failure = error
         finally:
             self._reading = False
+        # The error itself stays here: on its way through aiohttp it would be lost, and collect
+        # frames that know the URL and the headers.
+        raise ConnectionResetError
 
     async def _put(self, block: bytes | memoryview, writer: AbstractStreamWriter) -> None:
-        transport = writer.transport if isinstance(writer, StreamWriter) else None
-        if transport is None or transport.get_extra_info("sslcontext") is None:
-            self._written += len(block)
-            await writer.write(block)
-            return
+        transport = self._transport()
+        size = len(block)
+        if transport is not None and transport.get_extra_info("sslcontext") is not None:
+            size = _TLS_SIZE
         view = memoryview(block)
-        for start in range(0, len(view), _TLS_SIZE):
-            piece = view[start : start + _TLS_SIZE]
-            self._written += len(piece)
+        for start in range(0, len(block), size):
+            piece = view[start : start + size]
+            self._given += len(piece)
             await writer.write(piece)
+            self._written += len(piece)
+
+    def _transport(self) -> asyncio.WriteTransport | None:
+        return self._writer.transport if isinstance(self._writer, StreamWriter) else None
 
 
 def _held_back(transport: asyncio.WriteTransport) -> int:
@@ -123,7 +143,7 @@ def _held_back(transport: asyncio.WriteTransport) -> int:
     waiting = transport.get_write_buffer_size()
     socket = transport.get_extra_info("socket")
     if sys.platform == "linux" and socket is not None:
-        with suppress(OSError):  # it is closed
+        with suppress(OSError, ValueError):  # it is closed
             queued = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
             waiting += int.from_bytes(queued, sys.byteorder)
     return waiting

@@ -21,11 +21,13 @@ async def arrival(future: "asyncio.Future[_T]") -> _T:
     return await future
 
 
-async def apart(function: Callable[[], _T]) -> _T:
+async def apart(function: Callable[[], _T], discard: Callable[[_T], object] | None = None) -> _T:
     """Run a function in a thread of its own.
 
     Args:
         function: The function.
+        discard: Gets, in a thread, what the function returns when nobody waits for it any more.
+            None forgets it.
 
     Returns:
         What it returns, or raises what it raises.
@@ -33,21 +35,38 @@ async def apart(function: Callable[[], _T]) -> _T:
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[_T] = loop.create_future()
 
+    def deliver(result: _T) -> None:
+        if not outcome.done():
+            outcome.set_result(result)
+        elif discard is not None:
+            leave(partial(discard, result))
+
+    def fail(error: Exception) -> None:
+        if not outcome.done():
+            outcome.set_exception(error)
+
     def work() -> None:
         try:
-            settle = partial(outcome.set_result, function())
-        except Exception as error:  # noqa: BLE001 - it is the awaiting task's
-            settle = partial(outcome.set_exception, error)
+            tell = partial(deliver, function())
+        except BaseException as error:  # noqa: BLE001 - it is the awaiting task's
+            tell = partial(fail, _carried(error))
         with suppress(RuntimeError):  # the loop has ended without waiting
-            loop.call_soon_threadsafe(_unless_done, outcome, settle)
+            loop.call_soon_threadsafe(tell)
 
     Thread(target=work, name="duvo-async-work", daemon=True).start()
     return await arrival(outcome)
 
 
-def _unless_done(future: "asyncio.Future[_T]", settle: Callable[[], None]) -> None:
-    if not future.done():
-        settle()
+def leave(function: Callable[[], object]) -> None:
+    """Have a thread do what nobody waits for."""
+    Thread(target=function, name="duvo-async-work", daemon=True).start()
+
+
+def _carried(error: BaseException) -> Exception:
+    """Make of anything raised in a thread what can be raised in a task."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(f"{type(error).__name__} was raised: {error}")
 
 
 class ReadAhead(Generic[_T]):
@@ -75,6 +94,7 @@ class ReadAhead(Generic[_T]):
         self._closed = False
         self._ended = False
         self._error: Exception | None = None
+        self._gone: asyncio.Future[None] = self._loop.create_future()
         Thread(target=self._work, name="duvo-async-read", daemon=True).start()
 
     async def next(self, default: _T | None) -> _T | None:
@@ -114,6 +134,10 @@ class ReadAhead(Generic[_T]):
             for item in left:
                 self._discard(item)
 
+    async def gone(self) -> None:
+        """Wait until the thread reads no more; close it first."""
+        await asyncio.shield(self._gone)
+
     def _work(self) -> None:
         try:
             while self._room.acquire() and not self._closed:
@@ -121,11 +145,12 @@ class ReadAhead(Generic[_T]):
                 if item is _END:
                     break
                 self._hand(item)  # type: ignore[arg-type] # not the end
-        except Exception as error:  # noqa: BLE001 - it is whoever takes the next item's
-            self._error = error
+        except BaseException as error:  # noqa: BLE001 - it is whoever takes the next item's
+            self._error = _carried(error)
         with self._lock:
             self._ended = True
-        self._tell()
+        self._tell(self._wake)
+        self._tell(self._leave)
 
     def _hand(self, item: _T) -> None:
         with self._lock:
@@ -136,11 +161,15 @@ class ReadAhead(Generic[_T]):
         if late and self._discard is not None:
             self._discard(item)
         if hungry:
-            self._tell()
+            self._tell(self._wake)
 
-    def _tell(self) -> None:
+    def _tell(self, function: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop has ended without waiting
-            self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(function)
+
+    def _leave(self) -> None:
+        if not self._gone.done():
+            self._gone.set_result(None)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, deque()

@@ -104,12 +104,14 @@ class AiohttpTransport:
         file = FileBody(request.body) if isinstance(request.body, ByteStream) else None
         # The error is raised outside of the handler: aiohttp's own errors, and the frames that they
         # hold, know the URL and the headers.
-        failure: Exception
+        failure: BaseException
         try:
             if file is None:
                 return await self._exchange(session, request, headers, authorization)
             return await self._send_file(session, request, headers, authorization, file)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except asyncio.CancelledError as error:
+            failure = asyncio.CancelledError(*error.args)
+        except Exception as error:  # noqa: BLE001 - aiohttp has some beside its own
             failure = _translated(error)
             if file is not None:
                 failure = file.failure or _of_file(error, file) or failure
@@ -161,11 +163,11 @@ class AiohttpTransport:
     ) -> Response:
         if request.signed_url is not None and not self._owns_session:
             session = self._without_secrets(session)
-        async with while_it_moves(file):
-            response = await self._exchange(session, request, headers, authorization, file)
-        if response.status < _REDIRECTION and not file.complete:
-            raise aiohttp.ClientPayloadError
-        return response
+        try:
+            async with while_it_moves(file):
+                return await self._exchange(session, request, headers, authorization, file)
+        finally:
+            file.let_go()
 
     def _without_secrets(self, session: HTTPSession) -> HTTPSession:
         """Share the connections of the caller's session, and none of its cookies and headers."""
@@ -204,12 +206,16 @@ class AiohttpTransport:
             raise_for_status=False,
             proxy=self._proxy(url, session),
         ) as response:
-            return Response(
+            answer = Response(
                 status=response.status,
                 reason=response.reason or "",
                 headers=response.headers,
                 body=await response.read(),
             )
+            # Before the connection is given back, and may be another request's.
+            if file is not None and not file.let_go() and answer.status < _REDIRECTION:
+                raise aiohttp.ClientPayloadError
+            return answer
 
     def _url(self, request: Request) -> URL:
         if request.signed_url is not None:

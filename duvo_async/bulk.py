@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from duvo_async._planning import Planned
-from duvo_async._sources import Source, open_path, open_source
+from duvo_async._reading import Source, hold
+from duvo_async._sources import open_path, opening
 from duvo_async._threads import ReadAhead
 from duvo_async.errors import (
     AuthenticationError,
@@ -16,7 +17,7 @@ from duvo_async.errors import (
     PermissionDeniedError,
 )
 from duvo_async.models import UploadedFile, UploadOutcome
-from duvo_async.uploading import DIRECT_LIMIT, Manner, Uploader
+from duvo_async.uploading import DIRECT_LIMIT, HandlerFailed, Manner, Uploader
 
 _AHEAD = 16
 """Small files that are opened ahead of their turn."""
@@ -77,12 +78,14 @@ class Batch:
         workers = [asyncio.create_task(self._work(index % 2 == 1)) for index in range(number)]
         try:
             await asyncio.gather(*workers)
+        except HandlerFailed as failed:
+            raise failed.error from None
         finally:
+            if self._small is not None:
+                self._small.close()
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-            if self._small is not None:
-                self._small.close()
         for index, outcome in enumerate(self._outcomes):
             if outcome is None:
                 self._conclude(index, error=self._hopeless)
@@ -96,10 +99,12 @@ class Batch:
                 continue
             if each.error is not None:
                 self._conclude(index, error=each.error)
-            elif each.regular and each.size <= DIRECT_LIMIT:
-                small.append(index)
-            else:
+            elif not (each.regular or isinstance(each.source, (bytes, bytearray))):
+                self._large.appendleft(index)  # nobody knows how large: it may be small
+            elif each.size > DIRECT_LIMIT:
                 self._large.append(index)
+            else:
+                small.append(index)
         return small
 
     async def _work(self, prefers_large: bool) -> None:  # noqa: FBT001 - of no one else's
@@ -107,6 +112,8 @@ class Batch:
             index, opened = turn
             try:
                 file = await self._upload(self._planned[index], opened)
+            except HandlerFailed:
+                raise
             except Exception as error:  # noqa: BLE001 - one file's trouble never ends the others
                 if _is_hopeless(error):
                     self._hopeless = error
@@ -127,11 +134,8 @@ class Batch:
         path = each.path or ""
         if isinstance(each.source, Source):  # whoever opened it closes it
             return await self._uploader.send(self._sandbox_id, each.source, path, self._manner)
-        source = opened or await open_source(each.source)
-        try:
+        async with opening(each.source if opened is None else opened) as source:
             return await self._uploader.send(self._sandbox_id, source, path, self._manner)
-        finally:
-            await source.close()
 
     def _conclude(
         self,
@@ -158,8 +162,12 @@ class Batch:
 
 def _open_all(planned: Sequence[Planned], indices: Iterable[int]) -> Iterator[_Opened]:
     for index in indices:
+        source = planned[index].source
         try:
-            yield index, open_path(Path(planned[index].label))
+            if isinstance(source, (bytes, bytearray)):
+                yield index, hold(source)
+            else:
+                yield index, open_path(Path(planned[index].label))
         except Exception as error:  # noqa: BLE001 - it is that file's
             yield index, error
 

@@ -15,7 +15,7 @@ from duvo_async._pacing import Lane
 from duvo_async._places import WORKSPACE
 from duvo_async._planning import Files, Planned, plan
 from duvo_async._session import Session
-from duvo_async._sources import open_path, open_source
+from duvo_async._sources import can_wait, check_path, opening
 from duvo_async._threads import apart
 from duvo_async.bulk import Batch
 from duvo_async.errors import UploadSourceError
@@ -108,9 +108,8 @@ class Filler:
         await apart(partial(_check, planned))
         async with AsyncExitStack() as stack:
             for index, each in enumerate(planned):
-                if not each.regular:
-                    opened = await open_source(cast("bytes", each.source))
-                    stack.push_async_callback(opened.close)
+                if not each.regular and can_wait(each.source):
+                    opened = await stack.enter_async_context(opening(each.source))
                     planned[index] = evolve(each, source=opened)
             if sandbox_id is None:
                 ask = _operations.create_sandbox(
@@ -127,12 +126,14 @@ class Filler:
         # From the top, where a sandbox that is gone differs from a folder that is not there yet.
         top = WORKSPACE if WORKSPACE in wanted else min(wanted, key=len, default=WORKSPACE)
         sizes: dict[str, int] = {}
+        wanted.discard(top)
         folders = [top]
         while folders:
             call = _operations.list_files(self._session.routes, sandbox_id, path=folders.pop())
             for entry in await self._session.call(call, Lane.START):
                 path = str(PurePosixPath(entry.path))
                 if entry.type == SandboxFileType.DIR and path in wanted:
+                    wanted.remove(path)  # each once, whatever the API says of it
                     folders.append(path)
                 elif entry.type == SandboxFileType.FILE:
                     sizes[path] = entry.size_bytes
@@ -157,7 +158,7 @@ def _check(planned: Sequence[Planned]) -> None:
         if each.error is not None:
             raise each.error
         if each.regular:
-            open_path(Path(each.label)).shut()
+            check_path(Path(each.label))
 
 
 def _above(path: str | None) -> Sequence[PurePosixPath]:

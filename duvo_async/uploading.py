@@ -1,5 +1,6 @@
 """Uploading a file: choose the way, send it, again if need be."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from http import HTTPStatus
@@ -14,8 +15,9 @@ from duvo_async._callbacks import invoke
 from duvo_async._pacing import Lane
 from duvo_async._places import remote_path
 from duvo_async._protocol import ByteStream, Call, Request, multipart
+from duvo_async._reading import CHUNK_SIZE, Source
 from duvo_async._session import Session, keyed
-from duvo_async._sources import CHUNK_SIZE, Source, UploadSource, content_type, open_source
+from duvo_async._sources import UploadSource, check_source, content_type, name_of, opening
 from duvo_async.errors import APIError, APIStatusError, PayloadTooLargeError
 from duvo_async.models import UploadedFile, UploadProgress, UploadUrl
 from duvo_async.settings import check_count
@@ -50,6 +52,18 @@ class Manner:
             raise TypeError("on_progress must be a function")
 
 
+class HandlerFailed(Exception):  # noqa: N818 - it is not what anybody gets to see
+    """What `on_progress` raised, which is no file's trouble: it ends the call.
+
+    Attributes:
+        error: What it raised.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
 class Uploader:
     """Puts files into sandboxes.
 
@@ -64,13 +78,13 @@ class Uploader:
         self, sandbox_id: str, source: UploadSource, path: str | None, manner: Manner
     ) -> UploadedFile:
         """Put a file into a sandbox (see `AsyncSandboxes.upload`)."""
-        if path is not None:
-            remote_path(path, "")  # what is wrong with it is found before anything is read
-        opened = await open_source(source)
+        check_source(source)
+        target = remote_path(path, name_of(source))  # before anything is read
         try:
-            return await self.send(sandbox_id, opened, remote_path(path, opened.name), manner)
-        finally:
-            await opened.close()
+            async with opening(source) as opened:
+                return await self.send(sandbox_id, opened, target, manner)
+        except HandlerFailed as failed:
+            raise failed.error from None
 
     async def send(
         self, sandbox_id: str, source: Source, path: str, manner: Manner
@@ -89,6 +103,7 @@ class Uploader:
         Raises:
             APIError: It did not arrive, or nobody knows; it says which.
             UploadSourceError: It cannot be read.
+            HandlerFailed: `on_progress` raised something.
         """
         file = _File(source, path, manner)
         try:
@@ -194,7 +209,13 @@ class _File:
                 attempt=self.attempt,
                 finished=finished,
             )
-            await invoke(self.manner.on_progress, progress)
+            try:
+                await invoke(self.manner.on_progress, progress)
+            except (Exception, asyncio.CancelledError) as error:
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                    raise
+                raise HandlerFailed(error) from None
 
     async def _blocks(self) -> AsyncGenerator[bytes | memoryview, None]:
         sent = 0
@@ -202,7 +223,8 @@ class _File:
             async for block in blocks:
                 yield block
                 sent += len(block)
-                await self.tell(sent)
+                if sent < self.source.size:  # the end is told when the file has arrived
+                    await self.tell(sent)
 
 
 def _to_storage(url: UploadUrl, body: ByteStream) -> Call[UploadedFile]:

@@ -11,7 +11,7 @@ class UploadProgress:
 
     Attributes:
         path: Where in the sandbox it goes.
-        sent: The bytes of it that the network has taken in this attempt.
+        sent: The bytes of it that were given to the network in this attempt.
         total: How many bytes it has.
         attempt: The number of this attempt, from 1. Each begins again at the first byte.
         finished: Whether it has arrived.

@@ -8,8 +8,9 @@ from duvo_async._items import AsyncItems
 from duvo_async._pacing import Lane
 from duvo_async._places import WORKSPACE, remote_path
 from duvo_async._planning import Files
+from duvo_async._reading import CHUNK_SIZE
 from duvo_async._session import Session
-from duvo_async._sources import CHUNK_SIZE, UploadSource
+from duvo_async._sources import UploadSource
 from duvo_async.filling import CONCURRENCY, Filler
 from duvo_async.models import (
     Sandbox,
@@ -68,7 +69,7 @@ class AsyncSandboxes:
             source: A path; bytes; a file that is open for reading bytes, which is read from where
                 it stands to its end and left open; or an iterable or async iterable of bytes. What
                 cannot be read again is copied first, to memory up to 1 MiB, else to a temporary
-                file. A plain iterable is read in a thread of its own.
+                file. A plain iterable is read in another thread, with `Duvo` in the caller's.
             path: Where it goes; a relative path is below `/workspace`. None takes the file's name.
             on_progress: Is told how far it has come, with an `UploadProgress`: when an attempt
                 begins, after each block, and when the file has arrived. It may be asynchronous.
@@ -82,6 +83,7 @@ class AsyncSandboxes:
             UploadSourceError: The file is missing, a directory, cannot be read, cannot be read
                 again for another attempt, or changed while it was read.
             ValueError: There is neither a path nor a name, or the path leaves its folder.
+            Exception: What `on_progress` raised.
             TypeError: The source is none of the things that can be uploaded.
         """
         manner = Manner(on_progress=on_progress, chunk_size=chunk_size)
@@ -128,7 +130,7 @@ class AsyncSandboxes:
                 was sent.
             TypeError: `sources` is a single one, or something in it cannot be uploaded; nothing was
                 sent.
-            Exception: With `fail_fast`, what went wrong first.
+            Exception: What `on_progress` raised, or, with `fail_fast`, what went wrong first.
         """
         return await self._filler.upload(
             sandbox_id,
@@ -170,7 +172,7 @@ class AsyncSandboxes:
         Raises:
             UploadSourceError: It is no folder.
             ValueError: The path `to` is no place for a folder.
-            Exception: With `fail_fast`, what went wrong first.
+            Exception: What `on_progress` raised, or, with `fail_fast`, what went wrong first.
         """
         return await self._filler.sync(
             sandbox_id,
@@ -231,8 +233,13 @@ class AsyncSandboxes:
             entries = await self._session.call(call)
             yield entries
             waiting = _directories(entries) if recursive else []
+            listed = {path}
             while waiting:
-                below = _operations.list_files(self._session.routes, sandbox_id, path=waiting.pop())
+                folder = waiting.pop()
+                if folder in listed:  # else a folder that lists itself would have no end
+                    continue
+                listed.add(folder)
+                below = _operations.list_files(self._session.routes, sandbox_id, path=folder)
                 entries = await self._session.call(below)
                 yield entries
                 waiting += _directories(entries)

@@ -98,15 +98,15 @@ async def open_source(source: UploadSource) -> Source:
     if isinstance(source, (str, os.PathLike)):
         if not os.fspath(source):
             raise UploadSourceError("the file's name is empty")
-        return await apart(partial(open_path, Path(source)), Source.shut)
+        return await apart(partial(open_path, Path(source)), _shut)
     if isinstance(source, AsyncIterable):
         return await _spool_async(source)
     if callable(getattr(source, "read", None)):
-        return await apart(partial(_adopt, cast("BinaryFile", source)), Source.shut)
+        return await apart(partial(_adopt, cast("BinaryFile", source)), _shut)
     blocks = cast("Iterable[Buffer]", source)
     if caller.get() is not None:
         return await _spool_async(_in_callers_thread(blocks))
-    return await apart(partial(_spool, blocks), Source.shut)
+    return await apart(partial(_spool, blocks), _shut)
 
 
 @asynccontextmanager
@@ -117,6 +117,10 @@ async def opening(source: UploadSource | Source) -> AsyncGenerator[Source, None]
         yield opened
     finally:
         await opened.close()
+
+
+def _shut(source: Source) -> None:
+    source.shut()
 
 
 def can_wait(source: object) -> bool:

@@ -47,7 +47,8 @@ class FileBody(aiohttp.Payload):
         self._written = 0
         self._reading = False
         self._begun = False
-        self._writer: AbstractStreamWriter | None = None
+        # Kept here, as aiohttp forgets it when it closes the connection.
+        self._transport: asyncio.WriteTransport | None = None
 
     @property
     def consumed(self) -> bool:
@@ -57,8 +58,7 @@ class FileBody(aiohttp.Payload):
     @property
     def complete(self) -> bool:
         """Whether the network has taken all of it."""
-        transport = self._transport()
-        waiting = 0 if transport is None else transport.get_write_buffer_size()
+        waiting = 0 if self._transport is None else self._transport.get_write_buffer_size()
         return self._begun and self._written == self._value.size and not waiting
 
     def let_go(self) -> bool:
@@ -66,18 +66,17 @@ class FileBody(aiohttp.Payload):
 
         If it has not, it is broken: closed with care it would stay for as long as nothing is taken.
         """
-        complete, transport = self.complete, self._transport()
+        complete = self.complete
+        transport, self._transport = self._transport, None
         if transport is not None and not complete:
             transport.abort()
-        self._writer = None
         return complete
 
     def taken(self) -> int | None:
         """Tell how many bytes the network has taken; None while it is not the network's turn."""
-        if self._reading or self._writer is None:
+        if self._reading or self._transport is None:
             return None
-        transport = self._transport()
-        return self._given - (0 if transport is None else _held_back(transport))
+        return self._given - _held_back(self._transport)
 
     def patience(self) -> float:
         """Tell for how many seconds nothing may move."""
@@ -92,7 +91,7 @@ class FileBody(aiohttp.Payload):
         if self._begun:  # before it asked, aiohttp repeated it nevertheless
             raise ConnectionResetError
         self._begun = True
-        self._writer = writer
+        self._transport = writer.transport if isinstance(writer, StreamWriter) else None
         stream = self._value
         if stream.data is not None:
             await self._put(b"".join((stream.head, stream.data, stream.tail)), writer)
@@ -120,19 +119,15 @@ class FileBody(aiohttp.Payload):
         raise ConnectionResetError
 
     async def _put(self, block: bytes | memoryview, writer: AbstractStreamWriter) -> None:
-        transport = self._transport()
-        size = len(block)
-        if transport is not None and transport.get_extra_info("sslcontext") is not None:
-            size = _TLS_SIZE
+        transport = self._transport
+        tls = transport is not None and transport.get_extra_info("sslcontext") is not None
+        size = _TLS_SIZE if tls else max(1, len(block))
         view = memoryview(block)
         for start in range(0, len(block), size):
             piece = view[start : start + size]
             self._given += len(piece)
             await writer.write(piece)
             self._written += len(piece)
-
-    def _transport(self) -> asyncio.WriteTransport | None:
-        return self._writer.transport if isinstance(self._writer, StreamWriter) else None
 
 
 def _held_back(transport: asyncio.WriteTransport) -> int:

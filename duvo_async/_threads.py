@@ -47,11 +47,16 @@ async def apart(function: Callable[[], _T], discard: Callable[[_T], object] | No
 
     def work() -> None:
         try:
-            tell = partial(deliver, function())
+            result = function()
         except BaseException as error:  # noqa: BLE001 - it is the awaiting task's
-            tell = partial(fail, _carried(error))
-        with suppress(RuntimeError):  # the loop has ended without waiting
-            loop.call_soon_threadsafe(tell)
+            with suppress(RuntimeError):  # the loop has ended without waiting
+                loop.call_soon_threadsafe(fail, _carried(error))
+            return
+        try:
+            loop.call_soon_threadsafe(deliver, result)
+        except RuntimeError:  # as above
+            if discard is not None:
+                discard(result)
 
     Thread(target=work, name="duvo-async-work", daemon=True).start()
     return await arrival(outcome)

@@ -67,7 +67,7 @@ def plan(files: Files, to: str) -> list[Planned]:
     lent: set[int] = set()
     for target, source in _with_targets(files):
         check_source(source)
-        if not isinstance(source, (str, bytes)):
+        if not isinstance(source, (str, os.PathLike, bytes)):
             if id(source) in lent:
                 raise ValueError("one source is given twice: it can be read by one at a time")
             lent.add(id(source))
@@ -162,7 +162,7 @@ def _matched(match: Path, base: Path, folder: str) -> Iterator[Planned]:
         path = remote_folder(below.as_posix(), folder)
         found = match.stat()
         if not stat.S_ISDIR(found.st_mode):
-            yield _file(label, path, found)
+            yield _found(label, path, found)
             return
         above = frozenset(_identity((base / parent).stat()) for parent in below.parents)
     except (OSError, ValueError) as error:
@@ -203,9 +203,7 @@ def _look_at(
         return _unreadable(entry.path, path, error)
     if stat.S_ISDIR(status.st_mode):
         return _enter(entry.path, path, status, ancestors)
-    if not stat.S_ISREG(status.st_mode):
-        return _unreadable(entry.path, path, ValueError("it is no regular file"))
-    return _file(entry.path, path, status)
+    return _found(entry.path, path, status)
 
 
 def _enter(
@@ -227,11 +225,18 @@ def _file(label: str, path: str, status: os.stat_result) -> Planned:
     return Planned(label, path, label, stat.S_ISREG(status.st_mode), status.st_size)
 
 
+def _found(label: str, path: str, status: os.stat_result) -> Planned:
+    """Plan what nobody named by itself: a pipe among it would be waited for without end."""
+    if not stat.S_ISREG(status.st_mode):
+        return _unreadable(label, path, ValueError("it is no regular file"))
+    return _file(label, path, status)
+
+
 def _identity(status: os.stat_result) -> _Identity:
     return status.st_dev, status.st_ino
 
 
 def _unreadable(label: str, path: str | None, error: Exception) -> Planned:
     reason = getattr(error, "strerror", None) or str(error)
-    failure = UploadSourceError(f"cannot read {label}: {reason}")
+    failure = UploadSourceError(f"cannot read {label or repr('')}: {reason}")
     return Planned(label, path, error=failure)

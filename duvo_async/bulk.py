@@ -94,17 +94,20 @@ class Batch:
     def _sort(self) -> list[int]:
         """Put the files into two lines; give the small ones."""
         small: list[int] = []
+        unknown: list[int] = []
+        large: list[int] = []
         for index, each in enumerate(self._planned):
             if self._outcomes[index] is not None:
                 continue
             if each.error is not None:
                 self._conclude(index, error=each.error)
             elif not (each.regular or isinstance(each.source, (bytes, bytearray))):
-                self._large.appendleft(index)  # nobody knows how large: it may be small
+                unknown.append(index)  # until it is opened, which may take its time
             elif each.size > DIRECT_LIMIT:
-                self._large.append(index)
+                large.append(index)
             else:
                 small.append(index)
+        self._large.extend(unknown + large)  # those that may be small come first
         return small
 
     async def _work(self, prefers_large: bool) -> None:  # noqa: FBT001 - of no one else's

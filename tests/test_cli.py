@@ -53,7 +53,7 @@ def test_plain_lines_on_a_pipe(emulator: Emulator, tmp_path: Path) -> None:
     agent = emulator.add_agent([Say("hi \x1b[31mred\x07")])
     done = shell("run", agent, "--file", str(tmp_path / "orders.csv"), emulator=emulator)
     uploaded, started, said, ended = done.stdout.splitlines()
-    assert uploaded.endswith("to /workspace/orders.csv (7 bytes)")
+    assert uploaded == "uploaded /workspace/orders.csv (7 bytes)"
     assert started.endswith("is pending")
     assert said == "assistant: hi \ufffd[31mred\ufffd"
     assert ended.endswith("is completed")
@@ -165,8 +165,7 @@ def test_an_answer_that_does_not_fit_is_an_error(emulator: Emulator) -> None:
         (["run", "x", "--local"], "AGENT_ID"),
         (["run", "x", "--resume", "y"], "AGENT_ID"),
         (["run", "--resume", "y", "--file", "z"], "--resume"),
-        (["run", "--local", "--file", "README.md", "--file", "./README.md"], "two files"),
-        (["run", "--local", "--file", ""], "no such file"),
+        (["run", "--local", "--file", ""], "No such file"),
         (["run", "--local", "--timeout", "inf"], "timeout must be"),
         (["run", "--local", "--approve", "--deny"], "not both"),
         (["run", "--local", "--timeout", "0"], "positive"),
@@ -174,7 +173,6 @@ def test_an_answer_that_does_not_fit_is_an_error(emulator: Emulator) -> None:
         (["run", "--nonsense"], "--nonsense"),
         (["nonsense"], "nonsense"),
         (["run", "--local", "--file", "nowhere.csv"], "nowhere.csv"),
-        (["run", "--local", "--file", "."], "is a directory"),
         (["run", "--local", "--message", ""], "message must not be empty"),
     ],
 )
@@ -186,7 +184,15 @@ def test_wrong_words_are_errors(words: list[str], text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["run", "--help"], ["map", "-h"], ["emulate", "-h"], ["--version"]]
+    "words",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["map", "-h"],
+        ["upload", "-h"],
+        ["emulate", "-h"],
+        ["--version"],
+    ],
 )
 def test_help(words: list[str]) -> None:
     done = shell(*words)

@@ -12,7 +12,7 @@ from rich.prompt import Confirm, Prompt
 from rich.text import Text
 
 from duvo_async import HumanAnswer, HumanRequest, HumanRequestPending, HumanRequestType, Question
-from duvo_async.cli.views import Output, printable
+from duvo_async.cli.output import Output, printable
 
 
 @frozen

@@ -14,7 +14,9 @@ from duvo_async.cli.fanout import Fanout
 from duvo_async.cli.inputs import Messages
 from duvo_async.cli.job import FAILED, INTERRUPTED, Job, Settings, exit_code
 from duvo_async.cli.outcomes import make_outcome_view
-from duvo_async.cli.views import Output, abandon_output, make_view
+from duvo_async.cli.output import Output, abandon_output
+from duvo_async.cli.upload import Upload, make_upload_view
+from duvo_async.cli.views import make_view
 
 
 def invoke() -> int:
@@ -65,7 +67,13 @@ _local = click.option(
 @cli.command()
 @_agent
 @click.option("--resume", metavar="RUN_ID", help="Go on with this run instead of starting one.")
-@click.option("--file", "files", multiple=True, metavar="F", help="Upload a file for the run.")
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    metavar="F",
+    help="Upload a file, a folder or what matches a pattern, for the run.",
+)
 @click.option("--message", metavar="M", help="What to tell the assignment.")
 @_approve
 @_deny
@@ -170,6 +178,33 @@ def map_(  # noqa: PLR0913 - the command's options
                 view=view,
             )
         )
+
+
+@cli.command()
+@click.argument("sources", nargs=-1, required=True, metavar="PATH...")
+@click.option("--sandbox", metavar="ID", help="The sandbox to upload to; else a new one is made.")
+@click.option(
+    "--to", default="/workspace", show_default=True, metavar="DIR", help="The folder to put it in."
+)
+@click.option(
+    "--sync", is_flag=True, help="Upload of one folder what is not there yet at its size."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document at the end.")
+def upload(
+    *, sources: tuple[str, ...], sandbox: str | None, to: str, sync: bool, as_json: bool
+) -> int:
+    """Upload files, folders and what matches patterns to a sandbox.
+
+    A folder keeps its tree: the file invoices/a.csv of the folder invoices goes to
+    /workspace/invoices/a.csv. Quote a pattern, such as 'data/**/*.csv', to have it read here.
+
+    Exit code: 0 all arrived, 1 a file failed or there was none, 2 authentication, 3 no such
+    sandbox.
+    """
+    if sync and len(sources) > 1:
+        raise click.UsageError("--sync takes one folder")
+    view = make_upload_view(as_json=as_json, sandbox_id=sandbox)
+    return _finish(Upload(Settings(), sources, sandbox, to, sync, view))
 
 
 def _decision(*, approve: bool, deny: bool) -> bool | None:

@@ -25,8 +25,8 @@ from duvo_async.cli.job import (
     exit_code,
 )
 from duvo_async.cli.outcomes import OutcomeView
+from duvo_async.cli.output import abandon_output
 from duvo_async.cli.progress import Numbers, compute, counted
-from duvo_async.cli.views import abandon_output
 
 _HOPELESS = frozenset({UNAUTHENTICATED, NOT_FOUND})
 """What goes wrong with one start in these ways goes wrong with every other."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from pathlib import Path
 
 from attrs import define, field, frozen
 
@@ -15,10 +14,10 @@ from duvo_async import (
     Message,
     NotFoundError,
     Run,
-    UploadSourceError,
     WaitTimeout,
 )
 from duvo_async.cli.answers import Answers
+from duvo_async.cli.uploads import WORKSPACE, look_at
 from duvo_async.cli.views import View
 
 _PAUSE = 2.0
@@ -139,27 +138,14 @@ async def _begin(duvo: AsyncDuvo, job: Job) -> Run:
 
 
 async def _upload(duvo: AsyncDuvo, job: Job) -> str:
-    _check_files(job.files)
+    extent = await look_at(job.files, WORKSPACE, strict=True)
     sandbox = await duvo.sandboxes.create()
-    for file in job.files:
-        with job.view.uploading(file):
-            uploaded = await duvo.sandboxes.upload(sandbox.sandbox_id, file)
-        job.view.uploaded(file, uploaded)
+    with job.view.uploading(extent) as show:
+        outcomes = await duvo.sandboxes.upload_many(
+            sandbox.sandbox_id, job.files, fail_fast=True, on_progress=show
+        )
+    job.view.uploaded(outcomes)
     return sandbox.sandbox_id
-
-
-def _check_files(files: tuple[str, ...]) -> None:
-    """Find out before anything is sent what would go wrong in the middle."""
-    names: set[str] = set()
-    for file in files:
-        path = Path(file)
-        if not file or not path.exists():
-            raise UploadSourceError(f"cannot read {file!r}: there is no such file")
-        if path.is_dir():
-            raise UploadSourceError(f"{file} is a directory: give a file")
-        if path.name in names:
-            raise UploadSourceError(f"two files are called {path.name}: one would be lost")
-        names.add(path.name)
 
 
 async def _follow(duvo: AsyncDuvo, job: Job, run: Run) -> Run:

@@ -1,7 +1,5 @@
 """How the outcomes of a fan-out are printed: as lines, under a table, or as JSON."""
 
-import json
-import sys
 from collections.abc import Callable, Sequence
 
 import click
@@ -10,19 +8,22 @@ from rich.live import Live
 from rich.text import Text
 
 from duvo_async import RunOutcome
+from duvo_async.cli.output import (
+    REDRAWN,
+    Output,
+    error_document,
+    json_text,
+    on_terminal,
+    printable,
+)
 from duvo_async.cli.progress import WAITING, Numbers, kind_of, summary, table
-from duvo_async.cli.views import Output, plain, printable
-
-_REDRAWN = 4
-"""Times a second, at most."""
 
 
 def make_outcome_view(*, as_json: bool) -> "OutcomeView":
     """Choose how to print."""
     if as_json:
         return JSONLines()
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    return LiveTable() if terminal else OutcomeView()
+    return LiveTable() if on_terminal() else OutcomeView()
 
 
 class OutcomeView(Output):
@@ -65,7 +66,7 @@ class LiveTable(OutcomeView):
         """Show the table."""
         self._live = Live(
             console=self._console,
-            refresh_per_second=_REDRAWN,
+            refresh_per_second=REDRAWN,
             get_renderable=lambda: table(numbers()),
         )
         self._live.start(refresh=True)
@@ -101,17 +102,13 @@ class JSONLines(OutcomeView):
             "run_id": outcome.run_id,
             "status": None if outcome.run is None else outcome.run.status,
             "human_request": outcome.human_request,
-            "error": None if error is None else _error(error),
+            "error": None if error is None else error_document(error),
             "run": outcome.run,
         }
-        click.echo(json.dumps(document, default=plain, ensure_ascii=False))
+        click.echo(json_text(document))
 
     def close(self) -> None:
         """Say nothing more: a program counts for itself."""
-
-
-def _error(error: Exception) -> dict[str, str]:
-    return {"type": type(error).__name__, "message": str(error)}
 
 
 def _described(outcome: RunOutcome) -> str:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from duvo_async import RateLimit, RunOutcome
-from duvo_async.cli.views import printable
+from duvo_async.cli.output import printable
 
 COMPLETED = "completed"
 WAITING = "waiting for a person"

@@ -1,16 +1,12 @@
-"""What the command prints: for a terminal, for a pipe, or as JSON for a program."""
+"""What a run of the command prints: for a terminal, for a pipe, or as JSON for a program."""
 
 import json
-import os
 import sys
-import unicodedata
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 import click
-from attrs import asdict
 from rich.console import Console
 from rich.prompt import Confirm
 from rich.text import Text
@@ -21,77 +17,25 @@ from duvo_async import (
     QuestionOption,
     Run,
     RunError,
-    UploadedFile,
+    UploadOutcome,
 )
+from duvo_async.cli.bars import bars
+from duvo_async.cli.output import error_document, json_text, on_terminal, printable
+from duvo_async.cli.uploads import Extent, FileEntries, OnProgress, Uploads, summary
 
 
 def make_view(*, as_json: bool, local: bool) -> "View":
     """Choose how to print; `local` runs end with the command, and cannot be gone on with."""
     if as_json:
         return JSONView(local=local)
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    return TerminalView(local=local) if terminal else View(local=local)
+    return TerminalView(local=local) if on_terminal() else View(local=local)
 
 
-def printable(text: str) -> str:
-    """Take out what could move the cursor, recolour a terminal or turn the direction of writing.
-
-    Agents write these texts, and people approve what they read.
-    """
-    return "".join(
-        character if character in "\n\t" or not _misleads(character) else "\ufffd"
-        for character in text
-    )
-
-
-def abandon_output() -> None:
-    """Print no more, since nobody reads it; else the interpreter would complain at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _misleads(character: str) -> bool:
-    return unicodedata.category(character) == "Cc" or character in _DIRECTIONS
-
-
-_DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-
-
-class Output:
-    """Plain lines, results to stdout and trouble to stderr."""
-
-    @contextmanager
-    def paused(self) -> Generator[None, None, None]:
-        """Keep quiet while something else uses the terminal."""
-        yield
-
-    def note(self, text: str) -> None:
-        """Say something that is no result."""
-        self._trouble(text)
-
-    def close(self) -> None:
-        """Finish."""
-
-    def _line(self, text: str) -> None:
-        click.echo(printable(text))
-
-    def _trouble(self, text: str) -> None:
-        click.echo(printable(text), err=True)
-
-
-class View(Output):
+class View(Uploads):
     """What a run does, line by line."""
 
     def __init__(self, *, local: bool) -> None:
         self._local = local
-
-    @contextmanager
-    def uploading(self, _file: str) -> Generator[None, None, None]:
-        """Show that a file is under way."""
-        yield
-
-    def uploaded(self, file: str, uploaded: UploadedFile) -> None:
-        """Say that a file has arrived."""
-        self._line(f"uploaded {file} to {uploaded.path} ({uploaded.size_bytes:,} bytes)")
 
     def status(self, run: Run) -> None:
         """Say what the run does now; its end is told by `ended`, after its last words."""
@@ -117,7 +61,8 @@ class View(Output):
         if isinstance(error, HumanRequestPending):
             self._trouble(_how_to_answer(error, local=self._local))
             return
-        self._trouble(f"duvo-async: {error}")
+        for text in (f"duvo-async: {error}", *getattr(error, "__notes__", ())):
+            self._trouble(text)
         going_on = run is not None and not run.is_terminal and not isinstance(error, RunError)
         if run is not None and going_on and not self._local:
             self.note(f"run {run.id} goes on")
@@ -146,10 +91,14 @@ class TerminalView(View):
         self._status = self._console.status("")
 
     @contextmanager
-    def uploading(self, file: str) -> Generator[None, None, None]:
-        """Show that a file is under way."""
-        self._going_on(f"uploading {file}")
-        yield
+    def uploading(self, extent: Extent | None, /) -> Generator[OnProgress, None, None]:
+        """Draw how far the files have come."""
+        with bars(self._console, extent) as show:
+            yield show
+
+    def uploaded(self, outcomes: Sequence[UploadOutcome]) -> None:
+        """Say what became of the files."""
+        self._line(summary(outcomes))
 
     @contextmanager
     def paused(self) -> Generator[None, None, None]:
@@ -204,11 +153,17 @@ class JSONView(View):
 
     def __init__(self, *, local: bool) -> None:
         super().__init__(local=local)
+        self._files = FileEntries()
         self._document: dict[str, Any] = {"run": None, "files": [], "messages": []}
 
-    def uploaded(self, file: str, uploaded: UploadedFile) -> None:
-        """Keep the file for the document."""
-        self._document["files"].append({"source": file, **asdict(uploaded)})
+    @contextmanager
+    def uploading(self, _extent: Extent | None, /) -> Generator[OnProgress, None, None]:
+        """Keep what arrives for the document."""
+        yield self._files.progress
+
+    def uploaded(self, outcomes: Sequence[UploadOutcome]) -> None:
+        """Keep the files for the document."""
+        self._files.outcomes(outcomes)
 
     def status(self, run: Run) -> None:
         """Keep the run for the document."""
@@ -225,27 +180,18 @@ class JSONView(View):
     def failed(self, error: Exception, run: Run | None) -> None:
         """Keep the error for the document."""
         super().failed(error, run)
-        message = str(error)
+        self._document["error"] = error_document(error)
         if isinstance(error, HumanRequestPending):
-            message = _how_to_answer(error, local=self._local)
-        self._document["error"] = {"type": type(error).__name__, "message": message}
+            self._document["error"]["message"] = _how_to_answer(error, local=self._local)
 
     def interrupted(self) -> None:
         """Say so in the document."""
-        self._document["error"] = {"type": "KeyboardInterrupt", "message": "interrupted"}
+        self._document["error"] = error_document(KeyboardInterrupt("interrupted"))
 
     def close(self) -> None:
         """Print the document."""
-        click.echo(json.dumps(self._document, default=plain, ensure_ascii=False, indent=2))
-
-
-def plain(value: Any) -> object:  # noqa: ANN401 - what json cannot write by itself
-    """Give what `json` can write in place of a value that it cannot."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if hasattr(value, "__attrs_attrs__"):
-        return asdict(value, recurse=False)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+        self._document["files"] = self._files.entries
+        click.echo(json_text(self._document, indent=2))
 
 
 def _how_to_answer(pending: HumanRequestPending, *, local: bool) -> str:

@@ -67,7 +67,7 @@ def plan(files: Files, to: str) -> list[Planned]:
     lent: set[int] = set()
     for target, source in _with_targets(files):
         check_source(source)
-        if not isinstance(source, (str, os.PathLike, bytes)):
+        if not isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)):
             if id(source) in lent:
                 raise ValueError("one source is given twice: it can be read by one at a time")
             lent.add(id(source))
@@ -76,7 +76,7 @@ def plan(files: Files, to: str) -> list[Planned]:
             other = planned.setdefault(each.path or str(len(planned)), each)
             if other is not each and not _same_file(other, each):
                 raise ValueError(f"two files would go to {each.path}: say where with a mapping")
-    _check_folders(planned)
+    _check_folders([path for path, each in planned.items() if each.error is None])
     return [*planned.values()]
 
 
@@ -141,6 +141,9 @@ def _match(pattern: str, folder: str) -> Iterator[Planned]:
     parts = Path(pattern).parts
     base = Path(*takewhile(lambda part: not has_magic(part), parts))
     rest = Path(*parts[len(base.parts) :])
+    if any("**" in part and part != "**" for part in rest.parts):  # newer Pythons take it for "*"
+        yield _unreadable(pattern, None, ValueError("'**' must be all of a part"))
+        return
     try:
         matches = sorted(base.glob(str(rest)))
     except (OSError, ValueError, NotImplementedError) as error:

@@ -68,7 +68,7 @@ class FileBody(aiohttp.Payload):
         """
         complete = self.complete
         transport, self._transport = self._transport, None
-        if transport is not None and not complete:
+        if transport is not None and not complete and _is_open(transport):
             transport.abort()
         return complete
 
@@ -128,6 +128,12 @@ class FileBody(aiohttp.Payload):
             self._given += len(piece)
             await writer.write(piece)
             self._written += len(piece)
+
+
+def _is_open(transport: asyncio.WriteTransport) -> bool:
+    """Tell whether there is a connection to break: asyncio fails to break one that is lost."""
+    socket = transport.get_extra_info("socket")
+    return socket is None or socket.fileno() >= 0
 
 
 def _held_back(transport: asyncio.WriteTransport) -> int:

@@ -141,7 +141,8 @@ class Filler:
 
 
 async def _plan(files: Files, to: str) -> list[Planned]:
-    if isinstance(files, (str, bytes, bytearray, memoryview, os.PathLike)):
+    single = isinstance(files, (str, bytes, bytearray, memoryview, os.PathLike))
+    if single or callable(getattr(files, "read", None)):
         raise TypeError("files must be a list or a mapping, not a single file")
     # An iterable of the caller's is read where the caller's code belongs.
     given = await invoke(_listed, files)

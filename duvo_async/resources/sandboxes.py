@@ -72,8 +72,8 @@ class AsyncSandboxes:
                 file. A plain iterable is read in another thread, with `Duvo` in the caller's.
             path: Where it goes; a relative path is below `/workspace`. None takes the file's name.
             on_progress: Is told how far it has come, with an `UploadProgress`: when an attempt
-                begins, after each block, and when the file has arrived. It may be asynchronous.
-                None tells nobody.
+                begins, after each block but the last, and when the file has arrived. It may be
+                asynchronous. None tells nobody.
             chunk_size: The bytes of a block; 262,144 by default.
 
         Returns:

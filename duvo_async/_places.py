@@ -1,6 +1,7 @@
 """Where in a sandbox files go. Nothing here touches a file."""
 
 import unicodedata
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 WORKSPACE = "/workspace"
@@ -53,6 +54,17 @@ def remote_folder(path: str, folder: str = WORKSPACE) -> str:
     if ".." in pure.parts:
         raise ValueError(f"path {wanted!r} must name a folder, without '..'")
     return _joined(folder, pure)
+
+
+def folders_above(paths: Iterable[str]) -> set[str]:
+    """Collect the folders that absolute paths lead through."""
+    folders: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
 
 
 def _joined(folder: str, path: PurePosixPath) -> str:

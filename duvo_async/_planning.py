@@ -5,7 +5,7 @@ Folders are walked and patterns matched, without opening a file. It blocks: run 
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from glob import has_magic
 from itertools import takewhile
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TypeAlias, cast
 
 from attrs import frozen
 
-from duvo_async._places import remote_folder, remote_path
+from duvo_async._places import folders_above, remote_folder, remote_path
 from duvo_async._reading import Source
 from duvo_async._sources import UploadSource, check_source, name_of
 from duvo_async.errors import UploadSourceError
@@ -85,14 +85,9 @@ def _same_file(one: Planned, other: Planned) -> bool:
     return paths and Path(one.label).resolve() == Path(other.label).resolve()
 
 
-def _check_folders(paths: Iterable[str]) -> None:
+def _check_folders(paths: Sequence[str]) -> None:
     """Find a path that would be a file's, and a folder's of other files."""
-    folders: set[str] = set()
-    for path in paths:
-        folder = path.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
+    folders = folders_above(paths)
     for path in paths:
         if path in folders:
             raise ValueError(f"{path} would be a file and a folder: say where with a mapping")

@@ -130,8 +130,10 @@ class Opened(Source):
                     await self._ahead.gone()
                 if not self.borrowed:
                     await apart(self.shut)
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError) as error:
             leave(self.shut)
+            if isinstance(error, asyncio.CancelledError):
+                raise
 
     def shut(self) -> None:
         if not self.borrowed:
@@ -161,11 +163,13 @@ class Opened(Source):
 
 def read_fully(file: BinaryFile, wanted: int) -> bytes:
     """Read so many bytes, or to the end: a file may give fewer at a time."""
-    block = data = bytes(checked(file.read(wanted)))
-    while block and len(data) < wanted:
-        block = bytes(checked(file.read(wanted - len(data))))
-        data += block
-    return data
+    data = checked(file.read(wanted))
+    if not 0 < len(data) < wanted:
+        return bytes(data)
+    gathered = bytearray(data)
+    while len(gathered) < wanted and (data := checked(file.read(wanted - len(gathered)))):
+        gathered += data
+    return bytes(gathered)
 
 
 def checked(block: Buffer) -> Buffer:

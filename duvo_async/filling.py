@@ -12,7 +12,7 @@ from attrs import evolve
 from duvo_async import _operations
 from duvo_async._callbacks import invoke
 from duvo_async._pacing import Lane
-from duvo_async._places import WORKSPACE
+from duvo_async._places import WORKSPACE, folders_above
 from duvo_async._planning import Files, Planned, plan
 from duvo_async._session import Session
 from duvo_async._sources import can_wait, check_path, opening
@@ -69,10 +69,11 @@ class Filler:
         check_count("concurrency", concurrency)
         if not isinstance(folder, (str, os.PathLike)):
             raise TypeError(f"folder must be a path, not {type(folder).__name__}")
-        if not await apart(Path(folder).is_dir):
-            raise UploadSourceError(f"{os.fspath(folder)} is no folder")
+        if not os.fspath(folder) or not await apart(Path(folder).is_dir):
+            raise UploadSourceError(f"{os.fspath(folder)!r} is no folder")
         planned = await _plan([folder], to)
-        there = await self._sizes(sandbox_id, planned)
+        folders = await apart(lambda: folders_above(each.path or "" for each in planned))
+        there = await self._sizes(sandbox_id, folders)
         batch = Batch(self._uploader, sandbox_id, planned, manner, fail_fast=fail_fast)
         for index, each in enumerate(planned):
             if each.error is None and there.get(each.path or "") == each.size:
@@ -120,11 +121,10 @@ class Filler:
             await batch.run(CONCURRENCY)
         return sandbox_id
 
-    async def _sizes(self, sandbox_id: str, planned: Sequence[Planned]) -> dict[str, int]:
-        """Read the sizes of what is in the folders that the files go to."""
-        wanted = {str(above) for each in planned for above in _above(each.path)}
+    async def _sizes(self, sandbox_id: str, wanted: set[str]) -> dict[str, int]:
+        """Read the sizes of what is in these folders, as far as they are there."""
         # From the top, where a sandbox that is gone differs from a folder that is not there yet.
-        top = WORKSPACE if WORKSPACE in wanted else min(wanted, key=len, default=WORKSPACE)
+        top = WORKSPACE if WORKSPACE in wanted else "/"
         sizes: dict[str, int] = {}
         wanted.discard(top)
         folders = [top]
@@ -160,7 +160,3 @@ def _check(planned: Sequence[Planned]) -> None:
             raise each.error
         if each.regular:
             check_path(Path(each.label))
-
-
-def _above(path: str | None) -> Sequence[PurePosixPath]:
-    return () if path is None else PurePosixPath(path).parents

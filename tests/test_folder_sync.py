@@ -242,6 +242,7 @@ async def test_a_folder_in_a_files_place_is_a_conflict(
     [
         ("in/a", {}, UploadSourceError),
         ("nowhere", {}, UploadSourceError),
+        ("", {}, UploadSourceError),
         ("in/*", {}, UploadSourceError),
         ("\0", {}, UploadSourceError),
         (["in"], {}, TypeError),

@@ -5,6 +5,7 @@ import io
 import os
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
@@ -23,9 +24,9 @@ from duvo_async import (
     UploadProgress,
     UploadSourceError,
 )
-from duvo_async._reading import read_fully
+from duvo_async._reading import Opened, read_fully
 from duvo_async._sources import open_path
-from tests.support.files import LARGE, Host, client_of, sparse
+from tests.support.files import LARGE, Host, client_of, readers_end, sparse
 
 pytestmark = pytest.mark.anyio
 
@@ -87,6 +88,31 @@ async def test_a_connection_that_takes_nothing_is_not_kept(deaf: str) -> None:
         assert open_sockets() == before
 
 
+async def test_a_file_whose_closing_is_cancelled_is_closed(tmp_path: Path) -> None:
+    released = threading.Event()
+
+    class Hanging(io.FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            released.wait(30)
+            return super().read(size)
+
+    file = Hanging(sparse(tmp_path / "x"))
+    source = Opened("x", LARGE, file, 0, borrowed=False)
+    blocks = source.blocks(65_536)
+    first = asyncio.ensure_future(anext(blocks))
+    await asyncio.sleep(0)
+    first.cancel()
+    closing = asyncio.create_task(source.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(first, closing, return_exceptions=True)
+    assert not file.closed
+    released.set()
+    await blocks.aclose()
+    await readers_end()
+    assert file.closed
+
+
 async def test_whatever_ends_an_iterable_ends_the_upload() -> None:
     def blocks() -> Iterator[bytes]:
         yield b"1"
@@ -100,7 +126,7 @@ async def test_whatever_ends_an_iterable_ends_the_upload() -> None:
 # --- nothing is shown ----------------------------------------------------------------------------
 
 
-async def test_a_callers_timeout_shows_neither_key_nor_signature() -> None:
+async def test_a_callers_timeout_shows_neither_key_nor_signature(tmp_path: Path) -> None:
     async def never(_: str) -> web.Response | None:
         await asyncio.sleep(15)
         return None
@@ -110,7 +136,7 @@ async def test_a_callers_timeout_shows_neither_key_nor_signature() -> None:
         for size in (100, LARGE):
             with pytest.raises(TimeoutError) as caught:
                 async with asyncio.timeout(10):
-                    await duvo.sandboxes.upload("sbx", bytes(size), path="x")
+                    await duvo.sandboxes.upload("sbx", sparse(tmp_path / "x", size))
             shown = frames_of(caught.value)
             assert "AiohttpTransport" in shown or "send" in shown
             assert "X-Signature" not in shown
@@ -118,9 +144,9 @@ async def test_a_callers_timeout_shows_neither_key_nor_signature() -> None:
 
 
 @pytest.mark.parametrize("error", [TimeoutError("slow"), BrokenPipeError("gone"), LookupError()])
-@pytest.mark.parametrize("size", [1_000_000, 3 * LARGE])
+@pytest.mark.parametrize("size", [1_000_000, LARGE])
 async def test_what_a_handler_raises_shows_neither_key_nor_signature(
-    error: Exception, size: int
+    error: Exception, size: int, tmp_path: Path
 ) -> None:
     def tell(progress: UploadProgress) -> None:
         if progress.sent:
@@ -128,7 +154,7 @@ async def test_what_a_handler_raises_shows_neither_key_nor_signature(
 
     async with client_of(Host()) as duvo:
         with pytest.raises(type(error)) as caught:
-            await duvo.sandboxes.upload("sbx", bytes(size), path="x", on_progress=tell)
+            await duvo.sandboxes.upload("sbx", sparse(tmp_path / "x", size), on_progress=tell)
     assert caught.value is error
     shown = frames_of(error)
     assert "X-Signature" not in shown

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from duvo_async._places import WORKSPACE, remote_folder, remote_path
+from duvo_async._places import WORKSPACE, folders_above, remote_folder, remote_path
 from tests.support.properties import unhurried
 
 FOLDERS = st.sampled_from([WORKSPACE, "/", "/data", "/workspace/in"])
@@ -154,3 +154,8 @@ def test_what_is_a_place_for_a_file_is_one_for_a_folder(path: str, folder: str) 
         return
     assert remote_folder(path, folder) == place
     assert remote_folder(path + "/", folder) == place
+
+
+def test_the_folders_above_paths_are_all_those_that_lead_there() -> None:
+    assert folders_above([]) == set()
+    assert folders_above(["/a/b/c", "/a/b/d", "/a/e/f/g", "/h"]) == {"/a", "/a/b", "/a/e", "/a/e/f"}

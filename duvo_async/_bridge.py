@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, RLock, Thread, get_ident
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +15,8 @@ from duvo_async.errors import ClientClosedError, ConfigurationError
 
 _T = TypeVar("_T")
 
+_SIGNAL_SECONDS = 1.0
+"""How long Ctrl-C may go unnoticed."""
 _CLEAN_UP_SECONDS = 5.0
 """How long an interrupted call, or the loop at its end, may take to clean up."""
 
@@ -61,7 +63,7 @@ class Bridge:
         self._loop.calls.add(call)
         try:
             self._loop.post(loop, call.start)
-            while (errand := call.desk.get()) is not None:
+            while (errand := call.errand()) is not None:
                 errand()
         finally:
             if not call.ended.is_set():
@@ -185,6 +187,15 @@ class _Call(Generic[_T]):
         self._task: asyncio.Task[None] | None = None
         self._value: list[_T] = []
         self._error: BaseException | None = None
+
+    def errand(self) -> Callable[[], None] | None:
+        """Wait for what the calling thread is asked to do.
+
+        Not in one go: a signal that comes just before a wait does not end it.
+        """
+        while True:
+            with suppress(Empty):
+                return self.desk.get(timeout=_SIGNAL_SECONDS)
 
     def start(self) -> None:
         """Begin, in the loop."""

@@ -396,6 +396,29 @@ def test_ctrl_c_ends_a_call_which_cleans_up(
     assert process.returncode == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_a_signal_that_interrupts_no_wait_is_noticed_all_the_same(emulator: Emulator) -> None:
+    # As one does that comes just before the wait; here it comes to another thread.
+    program = """
+        import signal, threading
+        def strike():
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        with Duvo() as duvo:
+            run = duvo.runs.start(os.environ["AGENT"])
+            threading.Timer(0.5, strike).start()
+            try:
+                duvo.runs.wait(run)
+            except KeyboardInterrupt:
+                print("noticed")
+    """
+    with _script(emulator, program) as process:
+        try:
+            output = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert output == ("noticed\n", "")
+
+
 @pytest.mark.parametrize(
     "ending",
     ["", "del duvo", "import sys; sys.exit(0)", "duvo.close()", "print(next(iter(items)))"],

@@ -91,6 +91,8 @@ class Held(Source):
 
     async def blocks(self, chunk_size: int) -> AsyncGenerator[bytes | memoryview, None]:
         for start in range(0, self.size, chunk_size):
+            if start % _STEP < chunk_size:
+                await asyncio.sleep(0)  # as below
             yield self.view[start : start + chunk_size]
 
 
@@ -116,6 +118,7 @@ class Opened(Source):
         ahead = self._ahead = ReadAhead(self._steps(step, verb), _DEPTH)
         try:
             while (data := await ahead.next(None)) is not None:
+                await asyncio.sleep(0)  # where all is fast nothing else would let others go on
                 view = memoryview(data)
                 for begin in range(0, len(view), chunk_size):
                     yield view[begin : begin + chunk_size]

@@ -20,6 +20,8 @@ _STEP = 1024 * 1024
 """Bytes read at a time: a thread's waking the event loop costs as much as sending a block."""
 _DEPTH = 2
 """Steps that are read ahead of what is sent."""
+_RUN = 8 * 1024 * 1024
+"""Bytes after which others may go on: where disk and network are fast, nothing else lets them."""
 SMALL = 256 * 1024
 """Files up to this size are read when they are opened, and held in memory."""
 _PATIENCE = 1.0
@@ -91,8 +93,8 @@ class Held(Source):
 
     async def blocks(self, chunk_size: int) -> AsyncGenerator[bytes | memoryview, None]:
         for start in range(0, self.size, chunk_size):
-            if start % _STEP < chunk_size:
-                await asyncio.sleep(0)  # as below
+            if start % _RUN < chunk_size:
+                await asyncio.sleep(0)
             yield self.view[start : start + chunk_size]
 
 
@@ -117,8 +119,11 @@ class Opened(Source):
         step = max(chunk_size, _STEP // chunk_size * chunk_size)
         ahead = self._ahead = ReadAhead(self._steps(step, verb), _DEPTH)
         try:
+            sent = 0
             while (data := await ahead.next(None)) is not None:
-                await asyncio.sleep(0)  # where all is fast nothing else would let others go on
+                if (sent := sent + len(data)) >= _RUN:
+                    sent = 0
+                    await asyncio.sleep(0)
                 view = memoryview(data)
                 for begin in range(0, len(view), chunk_size):
                     yield view[begin : begin + chunk_size]

@@ -6,17 +6,9 @@ from urllib.parse import urlsplit
 
 from attrs import evolve
 
+from duvo_async._bodies import ByteStream
 from duvo_async._converter import DecodeProblem, structure
-from duvo_async._protocol import (
-    ByteStream,
-    Call,
-    Request,
-    Response,
-    json_body,
-    member,
-    parse_json,
-    request_id,
-)
+from duvo_async._protocol import Call, Request, Response, json_body, member, parse_json, request_id
 from duvo_async._routes import Routes
 from duvo_async.errors import NotFoundError
 from duvo_async.models import (

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import StreamWriter
 
-from duvo_async._protocol import ByteStream
+from duvo_async._bodies import ByteStream
 
 if sys.platform == "linux":
     import fcntl

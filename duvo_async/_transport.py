@@ -8,7 +8,8 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
-from duvo_async._protocol import ByteStream, Request, Response
+from duvo_async._bodies import ByteStream
+from duvo_async._protocol import Request, Response
 from duvo_async._streaming import FileBody, while_it_moves
 from duvo_async.errors import ClientClosedError, ConfigurationError
 from duvo_async.settings import Secret, Settings

@@ -21,7 +21,7 @@ from duvo_async.uploading import DIRECT_LIMIT, HandlerFailed, Manner, Uploader
 
 _AHEAD = 16
 """Small files that are opened ahead of their turn."""
-_Opened: TypeAlias = tuple[int, Source | Exception]
+_Turn: TypeAlias = tuple[int, Source | Exception]
 
 
 class Batch:
@@ -50,7 +50,7 @@ class Batch:
         self._manner = manner
         self._fail_fast = fail_fast
         self._outcomes: list[UploadOutcome | None] = [None] * len(planned)
-        self._small: ReadAhead[_Opened] | None = None
+        self._small: ReadAhead[_Turn] | None = None
         self._large: deque[int] = deque()
         self._hopeless: Exception | None = None
 
@@ -163,7 +163,7 @@ class Batch:
             raise error
 
 
-def _open_all(planned: Sequence[Planned], indices: Iterable[int]) -> Iterator[_Opened]:
+def _open_all(planned: Sequence[Planned], indices: Iterable[int]) -> Iterator[_Turn]:
     for index in indices:
         source = planned[index].source
         try:
@@ -175,7 +175,7 @@ def _open_all(planned: Sequence[Planned], indices: Iterable[int]) -> Iterator[_O
             yield index, error
 
 
-def _discard(opened: _Opened) -> None:
+def _discard(opened: _Turn) -> None:
     source = opened[1]
     if isinstance(source, Source):
         source.shut()

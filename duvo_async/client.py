@@ -30,8 +30,8 @@ class AsyncDuvo:
             `DUVO_API_BASE_URL`, then `DUVO_BASE_URL`, then `https://api.duvo.ai`.
         api_version: `v1` or `v2`. None takes what the base URL ends in, else `v1`.
         team_id: The team that v2 paths name. None takes `DUVO_TEAM_ID`; v1 needs none.
-        timeout: Seconds for one attempt of one request; 30 by default. Uploads are
-            given up after 60 s without progress instead.
+        timeout: Seconds for one attempt of one request; 30 by default. Uploads are given up after
+            60 s without progress instead.
         connect_timeout: Seconds for making a connection; 10 by default.
         requests_per_minute: The most that this process sends in a minute. None sends what the API
             allows: 300 before it has said how many (API documentation, "Rate Limiting"). All

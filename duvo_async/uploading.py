@@ -11,10 +11,11 @@ from uuid import uuid4
 from attrs import define, frozen
 
 from duvo_async import _operations
+from duvo_async._bodies import ByteStream, multipart
 from duvo_async._callbacks import invoke
 from duvo_async._pacing import Lane
 from duvo_async._places import remote_path
-from duvo_async._protocol import ByteStream, Call, Request, multipart
+from duvo_async._protocol import Call, Request
 from duvo_async._reading import CHUNK_SIZE, Source
 from duvo_async._session import Session, keyed
 from duvo_async._sources import UploadSource, check_source, content_type, name_of, opening

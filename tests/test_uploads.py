@@ -28,7 +28,7 @@ from duvo_async import (
     UploadSourceError,
     _operations,
 )
-from duvo_async._protocol import ByteStream, multipart
+from duvo_async._bodies import ByteStream, multipart
 from duvo_async._routes import Routes
 from duvo_async._sources import UploadSource, open_source
 from duvo_async.emulator import Emulator

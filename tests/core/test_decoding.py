@@ -27,8 +27,9 @@ from duvo_async import (
     models,
 )
 from duvo_async import _operations as operations
+from duvo_async._bodies import ByteStream
 from duvo_async._converter import DecodeProblem, structure
-from duvo_async._protocol import ByteStream, Call, Response, member, parse_json
+from duvo_async._protocol import Call, Response, member, parse_json
 from duvo_async._routes import Routes
 from tests.support import bodies
 from tests.support.bodies import Anything, Many, Maybe, Place, Thing

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from duvo_async import APIStatusError
-from duvo_async._protocol import ByteStream, Request, Response, failure, multipart
+from duvo_async._bodies import ByteStream, multipart
+from duvo_async._protocol import Request, Response, failure
 from duvo_async.emulator import Request as EmulatorRequest
 from duvo_async.emulator.multipart import read_form
 from tests.support.properties import unhurried

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from duvo_async import APIStatusError
 from duvo_async import _operations as operations
+from duvo_async._bodies import ByteStream
 from duvo_async._converter import DecodeProblem
-from duvo_async._protocol import ByteStream, Call, Response, failure
+from duvo_async._protocol import Call, Response, failure
 from duvo_async._routes import Routes
 from duvo_async.errors import class_for_status
 from tests.support.bodies import json_values

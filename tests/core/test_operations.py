@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duvo_async import _operations as operations
-from duvo_async._protocol import ByteStream, Call, Request
+from duvo_async._bodies import ByteStream
+from duvo_async._protocol import Call, Request
 from duvo_async._routes import Routes
 from tests.support.properties import unhurried
 

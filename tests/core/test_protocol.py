@@ -18,15 +18,14 @@ from duvo_async import (
     RateLimitError,
     ServerError,
 )
+from duvo_async._bodies import ByteStream, multipart
 from duvo_async._protocol import (
-    ByteStream,
     Call,
     Request,
     Response,
     Window,
     failure,
     json_body,
-    multipart,
     rate_limit,
     request_id,
     retry_after,

@@ -9,8 +9,8 @@ from duvo_async import Run
 from duvo_async._operations import get_run, start_run
 from duvo_async._protocol import Call, Request, Response, retry_after
 from duvo_async._routes import Routes
+from duvo_async.credentials import Secret
 from duvo_async.emulator import Sleep
-from duvo_async.settings import Secret
 from tests.support.in_memory import InMemoryTransport
 
 _INTERVAL = 5.0

@@ -1,6 +1,10 @@
-"""Files as the bodies of requests: by themselves, or in a form. Nothing here reads them."""
+"""Files as bodies: of requests, by themselves or in a form, and of responses.
 
-from collections.abc import AsyncGenerator, Callable
+Nothing here reads or writes them.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Protocol
 
 from attrs import evolve, field, frozen
 
@@ -24,6 +28,26 @@ class ByteStream:
     data: bytes | None = field(default=None, repr=False)
     head: bytes = field(default=b"", repr=False)
     tail: bytes = field(default=b"", repr=False)
+
+
+class Sink(Protocol):
+    """Takes the body of a successful response as it comes, so that it need not be held."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Tell what to ask for, such as a part of a file."""
+        ...
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Hear what is going to come; tell whether it is what was asked for."""
+        ...
+
+    async def write(self, block: bytes) -> None:
+        """Take the next bytes."""
+        ...
+
+    def end(self) -> bool:
+        """Hear that nothing more comes; tell whether that is all."""
+        ...
 
 
 def multipart(file: ByteStream, *, path: str, boundary: str) -> ByteStream:

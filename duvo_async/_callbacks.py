@@ -1,5 +1,6 @@
 """Calling the user's functions: here, or in the thread that waits for a blocking call."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from inspect import isawaitable
@@ -37,3 +38,36 @@ async def invoke(function: Callable[[_T], object], argument: _T) -> object:
     else:
         result = await elsewhere(lambda: function(argument))
     return await cast("Awaitable[object]", result) if isawaitable(result) else result
+
+
+class HandlerFailed(Exception):  # noqa: N818 - it is not what anybody gets to see
+    """What a handler of progress raised, which is no file's trouble: it ends the call.
+
+    Attributes:
+        error: What it raised.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+async def tell(handler: Callable[[_T], object] | None, progress: _T) -> None:
+    """Tell a handler how far something has come.
+
+    Args:
+        handler: The handler. None tells nobody.
+        progress: How far it has come.
+
+    Raises:
+        HandlerFailed: The handler raised something.
+    """
+    if handler is None:
+        return
+    try:
+        await invoke(handler, progress)
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+            raise
+        raise HandlerFailed(error) from None

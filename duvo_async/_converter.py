@@ -4,16 +4,17 @@ Two converters with the same rules. The fast one says only that something is wro
 found by the explaining one, which costs a multiple and so runs only after a failure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Union, cast, get_args
 
 from attrs import NOTHING, Attribute, fields, has
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
 
-from duvo_async.models import JSON
+from duvo_async.models import JSON, NOT_GIVEN, NotGiven
+from duvo_async.models._extensible import Extensible
 from duvo_async.models._open_enum import OpenEnum
 
 _T = TypeVar("_T")
@@ -50,6 +51,47 @@ def structure(value: JSON, kind: type[_T], path: str = "$") -> _T:
     except Exception:  # noqa: BLE001 - cattrs lets through what the value provoked
         problems = _explain(value, kind, path)
     raise DecodeProblem(problems)
+
+
+def check_kind(kind: Any) -> None:  # noqa: ANN401 - any class
+    """Insist that values can be made of JSON.
+
+    Raises:
+        TypeError: There is no way to make them.
+    """
+    try:
+        _FAST.get_structure_hook(kind)
+    except Exception:  # noqa: BLE001 - cattrs has several for this
+        raise TypeError(f"cast_to: there is no way to make {kind!r} of JSON") from None
+
+
+def unstructure(value: object) -> JSON:
+    """Make the JSON of a model: what was not given is left out, and unknown fields are kept."""
+    kind: Any = type(value)
+    if has(kind):
+        given = {
+            _json_name(each): unstructure(held)
+            for each in fields(kind)
+            if each.name != _EXTRA and (held := getattr(value, each.name)) is not NOT_GIVEN
+        }
+        return {**value.extra, **given} if isinstance(value, Extensible) else given
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value)
+        return {name: unstructure(each) for name, each in members.items()}
+    if isinstance(value, (list, tuple)):
+        return [unstructure(each) for each in cast("Sequence[object]", value)]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.value if isinstance(value, OpenEnum) else value  # type: ignore[return-value] # json.dumps refuses the rest
+
+
+_EXTRA = "_extra"
+_JSON_NAME = "json"
+"""The key in a field's metadata under which the API's name for it stands, where it is another."""
+
+
+def _json_name(attribute: "Attribute[Any]") -> str:
+    return str(attribute.metadata.get(_JSON_NAME, attribute.name))
 
 
 def _explain(value: JSON, kind: type[Any], path: str) -> tuple[str, ...]:
@@ -191,10 +233,14 @@ def _make_tuple_factory(converter: Converter) -> Callable[[Any], _Hook]:
 def _make_model_factory(converter: Converter) -> Callable[[Any], _Hook]:
     def factory(kind: Any) -> _Hook:  # noqa: ANN401 - any attrs class
         special = {
-            attribute.name: override(struct_hook=hook)
+            attribute.name: override(struct_hook=hook, rename=attribute.metadata.get(_JSON_NAME))
             for attribute in fields(kind)
             if (hook := _field_hook(converter, attribute)) is not None
+            or _JSON_NAME in attribute.metadata
         }
+        extensible = issubclass(kind, Extensible)
+        if extensible:
+            special[_EXTRA] = override(omit=True)
         structure_fields = make_dict_structure_fn(kind, converter, **special)  # type: ignore[arg-type] # overrides only
 
         def structure_model(value: Any, kind: Any) -> Any:  # noqa: ANN401 - any attrs class
@@ -202,19 +248,40 @@ def _make_model_factory(converter: Converter) -> Callable[[Any], _Hook]:
                 raise _Mismatch("an object", value)
             return structure_fields(value, kind)
 
-        return structure_model
+        return _keeping_extra(kind, structure_model) if extensible else structure_model
 
     return factory
+
+
+def _keeping_extra(kind: Any, structure_model: _Hook) -> _Hook:  # noqa: ANN401 - an attrs class
+    known = {_json_name(each) for each in fields(kind) if each.name != _EXTRA}
+
+    def structure_extensible(value: Any, kind: Any) -> Any:  # noqa: ANN401 - as the hook gives
+        model = structure_model(value, kind)
+        extra = {name: each for name, each in value.items() if name not in known}
+        object.__setattr__(model, _EXTRA, extra)  # it is new: nobody has seen it yet
+        return model
+
+    return structure_extensible
 
 
 def _field_hook(converter: Converter, attribute: "Attribute[Any]") -> _Hook | None:
     """Give the few fields their own hook whose annotation does not say how to read them."""
     annotation = str(attribute.type)
+    if attribute.default is NOT_GIVEN and "JSON" not in annotation:
+        return _given_hook(converter, attribute.type)
     if "JSON" in annotation:
         return _lenient(attribute, _object) if "Mapping" in annotation else _as_is
     if attribute.default is NOTHING or attribute.default is None or attribute.type is None:
         return None
     return _lenient(attribute, converter.get_structure_hook(attribute.type))
+
+
+def _given_hook(converter: Converter, annotation: Any) -> _Hook:  # noqa: ANN401 - a typing construct
+    kinds = tuple(each for each in get_args(annotation) if each != NotGiven)
+    kind: Any = Union[kinds]  # noqa: UP007 - made at run time
+    hook = converter.get_structure_hook(kind)
+    return lambda value, _: hook(value, kind)
 
 
 def _lenient(attribute: "Attribute[Any]", hook: _Hook) -> _Hook:

@@ -1,8 +1,9 @@
-"""Where in a sandbox files go. Nothing here touches a file."""
+"""Where files go, in a sandbox and on this machine. Nothing here touches a file."""
 
 import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from re import compile as regex
 
 WORKSPACE = "/workspace"
 """Where a run looks for its files (API reference, "Get Upload URLs for a Sandbox")."""
@@ -54,6 +55,26 @@ def remote_folder(path: str, folder: str = WORKSPACE) -> str:
     if ".." in pure.parts:
         raise ValueError(f"path {wanted!r} must name a folder, without '..'")
     return _joined(folder, pure)
+
+
+def local_name(path: str) -> str:
+    """Make of the last part of a path a file's name that means nothing else on any system.
+
+    Args:
+        path: The path, as the API gives it.
+
+    Returns:
+        The name: without separators, drives and characters that Windows refuses, which are
+        underscores instead, and neither a device's name nor one of only dots.
+    """
+    name = _UNSAFE.sub("_", path.rpartition("/")[2]).rstrip(". ")
+    if not name:
+        return "file"
+    return f"_{name}" if _DEVICE.fullmatch(name) else name
+
+
+_UNSAFE = regex(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f]')
+_DEVICE = regex(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?")
 
 
 def folders_above(paths: Iterable[str]) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
-from duvo_async._bodies import ByteStream
+from duvo_async._bodies import ByteStream, Sink
 from duvo_async._converter import DecodeProblem, structure
 from duvo_async.errors import APIStatusError, class_for_status
 from duvo_async.models import JSON, RateLimit
@@ -31,22 +31,31 @@ class Request:
         path: The quoted path below the base URL; with `signed_url`, what to call the place in logs.
         query: Names and values, not quoted.
         body: JSON as bytes, a file or nothing.
+        content_type: What the bytes of the body are; a file says so itself.
         idempotency_key: Lets the API see that a repeated request is the same one.
-        signed_url: A presigned URL on another host, used as it is and never shown. It is sent no
-            API key.
+        timeout: Seconds for one attempt. None for what the client was told.
+        signed_url: An absolute URL on another host, such as a presigned one, used as it is and
+            never shown. It is sent no API key.
+        only_reads: Whether it changes nothing, although its method says that it may.
+        sink: Takes the body of a successful response, whose own body is then empty. None has it
+            read to its end.
     """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
-    body: Body = None
+    body: Body = field(default=None, repr=False)
+    content_type: str = "application/json"
     idempotency_key: str | None = None
+    timeout: float | None = None
     signed_url: str | None = field(default=None, repr=False)
+    only_reads: bool = False
+    sink: Sink | None = field(default=None, repr=False)
 
     @property
     def mutates(self) -> bool:
         """Whether doing it twice could differ from doing it once."""
-        return self.method not in _READING_METHODS
+        return not self.only_reads and self.method not in _READING_METHODS
 
     @property
     def repeatable(self) -> bool:
@@ -84,10 +93,32 @@ class Call(Generic[_T]):
     decode: Callable[[Response], _T]
 
 
+@frozen
+class Page(Generic[_T]):
+    """A part of a list.
+
+    Attributes:
+        items: The items.
+        total: How many items the whole list has. None when the API does not say.
+    """
+
+    items: tuple[_T, ...]
+    total: int | None = None
+
+
 def json_body(fields: Mapping[str, object]) -> bytes:
     """Encode a body; None means "not given" and is left out."""
-    given = {name: value for name, value in fields.items() if value is not None}
-    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+    return encoded({name: value for name, value in fields.items() if value is not None})
+
+
+def encoded(value: object) -> bytes:
+    """Write a value as JSON.
+
+    Raises:
+        TypeError: It holds what JSON has no form for.
+        ValueError: It holds a number that JSON has no form for, or itself.
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def parse_json(body: bytes) -> JSON:
@@ -134,7 +165,7 @@ def failure(request: Request, response: Response, attempts: int) -> APIStatusErr
         reason=_reason(request, response),
         method=request.method,
         path=request.path,
-        code=_text(facts.get("code")) or _text(facts.get("error")),
+        code=_code(facts, response),
         message=_text(facts.get("message")),
         request_id=request_id(response) or _text(facts.get("request_id")),
         details=facts.get("details"),
@@ -142,6 +173,23 @@ def failure(request: Request, response: Response, attempts: int) -> APIStatusErr
         idempotency_key=request.idempotency_key,
         attempts=attempts,
     )
+
+
+def _code(facts: dict[str, JSON], response: Response) -> str | None:
+    """Find the word for the error; of a token, the standard one in the header is the clearest."""
+    challenge = _challenge(response)
+    if challenge == "invalid_token":
+        return challenge
+    return _text(facts.get("code")) or _text(facts.get("error")) or challenge
+
+
+def _challenge(response: Response) -> str | None:
+    """Read the code that refused credentials are challenged with (RFC 6750, 3)."""
+    found = _CHALLENGE.search(response.headers.get("www-authenticate", ""))
+    return found[1] if found else None
+
+
+_CHALLENGE = regex(r'\berror="([a-z_]{1,64})"')
 
 
 def _storage_error(body: bytes) -> dict[str, JSON]:
@@ -195,17 +243,18 @@ def request_id(response: Response) -> str | None:
 
 def server_time(headers: Mapping[str, str]) -> datetime:
     """Tell the server's time. Without a Date header it is taken to be this machine's."""
-    return _http_date(headers.get("date", "")) or datetime.now(UTC)
+    return http_date(headers.get("date", "")) or datetime.now(UTC)
 
 
 def unix_time(headers: Mapping[str, str]) -> float | None:
     """Tell the server's time in Unix seconds. None when it did not say."""
-    moment = _http_date(headers.get("date", ""))
+    moment = http_date(headers.get("date", ""))
     return moment.timestamp() if moment else None
 
 
 @lru_cache(maxsize=16)
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """Read a date in a header. None when it is none."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
@@ -213,12 +262,22 @@ def _http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def unix_moment(text: str) -> datetime | None:
+    """Read Unix seconds. None when they are none."""
+    if not _COUNT.fullmatch(text):
+        return None
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Read `Retry-After`: seconds, or an HTTP date (RFC 9110, 10.2.3). None when it is neither."""
     text = headers.get("retry-after", "").strip()
     if _NUMBER.fullmatch(text):
         return float(text)
-    moment = _http_date(text)
+    moment = http_date(text)
     return max(0.0, (moment - server_time(headers)).total_seconds()) if moment else None
 
 

@@ -79,7 +79,9 @@ class Retrying:
         Returns:
             Seconds to wait before the next attempt, which is counted. None to give up.
         """
-        if not repeatable or not is_transient(error) or self.attempts > self.policy.retries:
+        # Getting a token for the call may have taken as many attempts by itself.
+        attempts = max(self.attempts, error.attempts)
+        if not repeatable or not is_transient(error) or attempts > self.policy.retries:
             return None
         asked = error.retry_after if isinstance(error, APIStatusError) else None
         if not self.policy.accepts(asked):

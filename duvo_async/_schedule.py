@@ -15,7 +15,8 @@ from attrs import define, field
 from duvo_async._entries import Entry, Page, worth
 from duvo_async._pacing import WINDOW_SECONDS
 from duvo_async._sweep import Sweep
-from duvo_async.models import Run, RunStatus, RunSummary
+from duvo_async.models import Run, RunStatus
+from duvo_async.models.runs import FollowedRun
 
 _SHARE_OF_AGE = 0.015
 _SHORTEST = 1.0
@@ -173,7 +174,7 @@ class Schedule:
         elif entry.page is None and entry.run_id not in self._sweep.unplaced:
             self._read_later(entry)
 
-    def saw_page(self, page: Page, rows: Sequence[RunSummary], now: float) -> None:
+    def saw_page(self, page: Page, rows: Sequence[FollowedRun], now: float) -> None:
         """Take note of a page of the list."""
         if self._without_list:
             page.reading = False
@@ -190,7 +191,7 @@ class Schedule:
             self._leave_alone(last)
         self._settle()
 
-    def _seen_in_row(self, entry: Entry, row: RunSummary) -> None:
+    def _seen_in_row(self, entry: Entry, row: FollowedRun) -> None:
         if row.status != RunStatus.WAITING:
             entry.due, entry.failures = inf, 0
         elif entry.reading or entry.failures:
@@ -272,5 +273,5 @@ class Schedule:
                 self._sweep.add(entry)
 
 
-def _differs(run: Run, row: RunSummary) -> bool:
+def _differs(run: Run, row: FollowedRun) -> bool:
     return run.status != row.status or run.updated_at != row.updated_at

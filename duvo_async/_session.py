@@ -5,31 +5,37 @@ import logging
 import platform
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from time import monotonic, perf_counter, time
 from typing import TypeVar
 from uuid import uuid4
 
-from attrs import evolve
+from attrs import define, evolve, field
 
-from duvo_async import _protocol
+from duvo_async import _operations, _protocol
 from duvo_async._converter import DecodeProblem
+from duvo_async._deprecation import Deprecations
 from duvo_async._pacing import Lane
-from duvo_async._protocol import Call, Request, Response, Window
+from duvo_async._protocol import Body, Call, Request, Response, Window
+from duvo_async._recording import current
 from duvo_async._retry import Retrying, RetryPolicy
-from duvo_async._routes import Routes
+from duvo_async._routes import TEAM, Routes, segment
+from duvo_async._single_flight import SingleFlight
 from duvo_async._transport import Transport, TransportError
 from duvo_async._turns import Limits, Turns
 from duvo_async._version import __version__
 from duvo_async.auth import Auth
+from duvo_async.credentials import Secret
 from duvo_async.errors import (
     APIConnectionError,
     APIError,
     APITimeoutError,
+    ConfigurationError,
     RateLimitError,
     ResponseDecodeError,
 )
 from duvo_async.models import RateLimit
-from duvo_async.settings import Secret, Settings
+from duvo_async.settings import Settings
 
 _T = TypeVar("_T")
 _logger = logging.getLogger("duvo_async")
@@ -54,9 +60,9 @@ class Session:
         routes: Where the operations live.
         retry: How often to repeat.
         turns: Lets requests go when the key's budget allows.
+        auth: The credentials.
         random: Gives numbers from 0 to 1.
-        clock_offset: The server's Unix time less the loop's time, in seconds, as the last response
-            told it. This machine's before the first.
+        options: What it adds to each request.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a call
@@ -73,18 +79,42 @@ class Session:
         self.retry: RetryPolicy = retry
         self.turns: Turns = turns
         self.random: Callable[[], float] = random
-        self.clock_offset: float = time() - monotonic()
+        self.options: Options = Options()
         self._transport = transport
-        self._auth = auth
+        self.auth: Auth = auth
         self._limits = Limits(settings.requests_per_minute, settings.processes)
         turns.join(self._limits)
-        self._last_window: tuple[Window, Mapping[str, str]] | None = None
+        self._heard = _Heard()
+        self._team: SingleFlight[str] = SingleFlight(self._find_team)
+
+    def with_options(self, options: "Options", retry: RetryPolicy | None = None) -> "Session":
+        """Make a session with other options that shares all else with this one.
+
+        Args:
+            options: The options.
+            retry: How often to repeat. None for as this one does.
+
+        Returns:
+            The session, which need not be closed.
+        """
+        light = copy(self)
+        light.options = options
+        light.retry = retry or self.retry
+        return light
+
+    @property
+    def clock_offset(self) -> float:
+        """The server's Unix time less the loop's time, in seconds, as the last response told it.
+
+        This machine's before the first.
+        """
+        return self._heard.clock_offset
 
     @property
     def rate_limit(self) -> RateLimit | None:
         """What the last response said of the key's budget. None before the first."""
         # Made when somebody asks, which is rarely: each response pays for what it stores.
-        return self._last_window and _protocol.rate_limit(*self._last_window)
+        return self._heard.window and _protocol.rate_limit(*self._heard.window)
 
     async def call(self, call: Call[_T], lane: Lane = Lane.CALL) -> _T:
         """Make a call, repeating it while that is safe and makes sense.
@@ -99,7 +129,7 @@ class Session:
         Raises:
             APIError: It did not end well.
         """
-        request = keyed(call.request)
+        request = keyed(self.options.keyed(call.request))
         return await self.retrying(
             lambda attempts: self.attempt(Call(request, call.decode), attempts, lane=lane),
             repeatable=request.repeatable,
@@ -159,9 +189,13 @@ class Session:
         Raises:
             APIError: It did not end well.
         """
-        request = call.request
-        response = await self._send(request, attempts, lane, turn)
-        if (error := _protocol.failure(request, response, attempts)) is not None:
+        request = await self._placed(self.options.timed(call.request))
+        response, sent_as = await self._send(request, attempts, lane, turn)
+        error = _protocol.failure(request, response, attempts)
+        if error is not None and sent_as is not None and self.auth.refused(sent_as, error):
+            response, _ = await self._send(request, attempts, lane, None)
+            error = _protocol.failure(request, response, attempts)
+        if error is not None:
             if isinstance(error, RateLimitError) and request.signed_url is None:
                 self._pause(error)
             raise error
@@ -186,20 +220,39 @@ class Session:
         self.turns.leave(self._limits)
         await self._transport.close()
 
+    async def _placed(self, request: Request) -> Request:
+        """Complete a path that names a team which nobody told."""
+        if self.routes.team_id is not None or TEAM not in request.path:
+            return request
+        if self._heard.team is None:
+            self._heard.team = segment("team_id", await self._team.join())
+        return evolve(request, path=request.path.replace(TEAM, self._heard.team))
+
+    async def _find_team(self) -> str:
+        teams = (await self.call(_operations.list_teams(self.routes))).items
+        if len(teams) == 1:
+            return teams[0].id
+        known = ", ".join(f"{each.id} ({each.name})" for each in teams) or "none"
+        raise ConfigurationError(
+            "API v2 needs to know the team: pass team_id= or set DUVO_TEAM_ID. These credentials "
+            f"can act on: {known}"
+        )
+
     async def _send(
         self, request: Request, attempts: int, lane: Lane, turn: int | None
-    ) -> Response:
+    ) -> tuple[Response, Secret | None]:
         if request.signed_url is not None:
-            return await self._exchange(request, {"User-Agent": _USER_AGENT}, None, attempts)
+            response = await self._exchange(request, {"User-Agent": _USER_AGENT}, None, attempts)
+            return response, None
         headers = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
         if request.idempotency_key is not None:
             headers["Idempotency-Key"] = request.idempotency_key
         if turn is None:
             turn = await self.turns.wait(lane)
         try:
-            authorization = await self._auth.authorization()
+            authorization = await self.auth.authorization()
             response = await self._exchange(request, headers, authorization, attempts)
-            return self._received(response, turn)
+            return self.received(request, response, turn, attempts), authorization
         finally:
             self.turns.release(turn)
 
@@ -222,20 +275,86 @@ class Session:
         # Raised outside of the handler, so that nothing hangs on it that knows the URL.
         raise failure
 
-    def _received(self, response: Response, turn: int) -> Response:
-        """Take note of what every response of the API says."""
-        if (reading := _protocol.window(response.headers)) is not None:
+    def received(
+        self, request: Request, response: Response, turn: int, attempts: int = 1
+    ) -> Response:
+        """Take note of what every response of the API says.
+
+        Args:
+            request: What was asked.
+            response: What came back.
+            turn: The turn that the request was given.
+            attempts: The number of this attempt, from 1.
+
+        Returns:
+            The response, with no credentials in it.
+        """
+        heard, headers = self._heard, response.headers
+        if (reading := _protocol.window(headers)) is not None:
             self.turns.observe(reading, turn)
-            self._last_window = reading, response.headers
-        if (sent_at := _protocol.unix_time(response.headers)) is not None:
-            self.clock_offset = sent_at - asyncio.get_running_loop().time()
+            heard.window = reading, headers
+        if (sent_at := _protocol.unix_time(headers)) is not None:
+            heard.clock_offset = sent_at - asyncio.get_running_loop().time()
+        if (recording := current.get()) is not None:
+            recording.note(response, attempts)
+        if "deprecation" in headers or "sunset" in headers:
+            heard.deprecations.heed(request, headers)
         if response.status >= 300:  # noqa: PLR2004 - what HTTP does not call success
-            return evolve(response, body=self._auth.redact(response.body))
+            return evolve(response, body=self.auth.redact(response.body))
         return response
 
     def _pause(self, error: RateLimitError) -> None:
         seconds = _PAUSE if error.retry_after is None else error.retry_after
         self.turns.pause(min(seconds, self.retry.max_retry_after) + self.random() * _PAUSE)
+
+
+@define
+class Options:
+    """What a light client says once for all of its requests.
+
+    Attributes:
+        timeout: Seconds for one attempt of one request. None for what the client was told.
+        idempotency_key: The key of its one mutating request. None makes one for each.
+    """
+
+    timeout: float | None = None
+    idempotency_key: str | None = None
+    _first: tuple[str, str, Body] | None = None
+
+    def timed(self, request: Request) -> Request:
+        """Give a request the time-out, unless it has one of its own."""
+        if self.timeout is None or request.timeout is not None:
+            return request
+        return evolve(request, timeout=self.timeout)
+
+    def keyed(self, request: Request) -> Request:
+        """Give a mutating request the key, unless it has one of its own.
+
+        Raises:
+            ValueError: It is another one than the first, which had the key already.
+        """
+        if self.idempotency_key is None or not request.mutates or request.idempotency_key:
+            return request
+        what = (request.method, request.path, request.body)
+        if self._first is None:
+            self._first = what
+        if self._first != what:
+            # The API would take it for the first one, and do nothing.
+            raise ValueError(
+                "the idempotency_key of with_options() was used for another request: it is for "
+                "one call that makes one request"
+            )
+        return evolve(request, idempotency_key=self.idempotency_key)
+
+
+@define
+class _Heard:
+    """What the API told: common to a session and the light ones made of it."""
+
+    window: tuple[Window, Mapping[str, str]] | None = None
+    clock_offset: float = field(factory=lambda: time() - monotonic())
+    team: str | None = None
+    deprecations: Deprecations = field(factory=Deprecations)
 
 
 def keyed(request: Request) -> Request:

@@ -1,29 +1,43 @@
-"""Files on their way over the network: written as they are read, given up when nothing moves."""
+"""Files on their way over the network, in memory only in part, given up when nothing moves."""
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import StreamWriter
 
-from duvo_async._bodies import ByteStream
+from duvo_async._bodies import ByteStream, Sink
 
 if sys.platform == "linux":
     import fcntl
     import termios
 
 STALL_SECONDS = 60.0
-"""How long the network may take no byte of a file, and how long its answer may take after that."""
+"""How long the network may take or give no byte of a file, and how long the answer to one that was
+sent may take after that."""
 _LOOK_SECONDS = 1.0
 """How often it is looked whether bytes were taken."""
 _TLS_SIZE = 64 * 1024
 """Bytes written to TLS at a time: what it holds back is not seen until it has taken all of it."""
+_REDIRECTION = 300
 _FORWARDED = 10_000_000
 """Bytes for which the answer may take a second more: a proxy may pass them on at the very end."""
+
+
+class Moving(Protocol):
+    """A file on its way."""
+
+    def taken(self) -> int | None:
+        """Tell how many bytes have moved; None while it is not the network's turn."""
+        ...
+
+    def patience(self) -> float:
+        """Tell for how many seconds nothing may move."""
+        ...
 
 
 class FileBody(aiohttp.Payload):
@@ -82,6 +96,15 @@ class FileBody(aiohttp.Payload):
         """Tell for how many seconds nothing may move."""
         return STALL_SECONDS + (self._value.size / _FORWARDED if self.complete else 0.0)
 
+    def trouble(self, error: Exception) -> str | None:
+        """Explain what can only go wrong with a file; None for anything else."""
+        if isinstance(error, aiohttp.ClientPayloadError):
+            return "the answer came before the whole file was sent, or was cut off"
+        if _is_stall(error):
+            what = "no answer came" if self.complete else "nothing was taken"
+            return f"{what} for {self.patience():.0f} s"
+        return None
+
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:  # noqa: ARG002 - aiohttp's
         """Refuse: aiohttp asks for it where a body should be shown."""
         raise TypeError("a file is not shown")
@@ -130,6 +153,76 @@ class FileBody(aiohttp.Payload):
             self._written += len(piece)
 
 
+class FileArrival:
+    """A file as it comes.
+
+    Args:
+        sink: Takes it.
+
+    Attributes:
+        failure: What went wrong with taking it. None when nothing did.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.failure: Exception | None = None
+        self._received = 0
+        self._writing = False
+        self._refused = False
+
+    def headers(self) -> Mapping[str, str]:
+        """Tell what to ask for: the file as it is stored, of which the sizes are known."""
+        return {"Accept-Encoding": "identity", **self._sink.headers()}
+
+    def taken(self) -> int | None:
+        """Tell how many bytes have come; None while it is not the network's turn."""
+        return None if self._writing else self._received
+
+    def patience(self) -> float:
+        """Tell for how many seconds nothing may come."""
+        return STALL_SECONDS
+
+    def trouble(self, error: Exception) -> str | None:
+        """Explain what can only go wrong with a file; None for anything else."""
+        if self._refused:
+            return "the storage sent another part of the file than was asked for"
+        if isinstance(error, aiohttp.ClientPayloadError):
+            return "the connection was closed before the whole file had come"
+        if _is_stall(error):
+            return f"nothing came for {self.patience():.0f} s"
+        return None
+
+    async def take(self, response: aiohttp.ClientResponse) -> bool:
+        """Take the body of a response, unless that says that there is no file in it."""
+        if response.status >= _REDIRECTION:
+            return False
+        if not self._sink.begin(response.status, response.headers):
+            self._refused = True
+            raise aiohttp.ClientPayloadError
+        async for block in response.content.iter_any():
+            self._received += len(block)
+            await self._give(block)
+        if not self._sink.end():
+            raise aiohttp.ClientPayloadError
+        return True
+
+    async def _give(self, block: bytes) -> None:
+        self._writing = True
+        try:
+            await self._sink.write(block)
+        except Exception as error:  # noqa: BLE001 - it is raised by whoever fetches the file
+            self.failure = error
+        finally:
+            self._writing = False
+        if self.failure is not None:  # as above, where a file is read
+            raise ConnectionResetError
+
+
+def _is_stall(error: Exception) -> bool:
+    """Tell whether `while_it_moves` lost its patience."""
+    return isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError)
+
+
 def _is_open(transport: asyncio.WriteTransport) -> bool:
     """Tell whether there is a connection to break: asyncio fails to break one that is lost."""
     socket = transport.get_extra_info("socket")
@@ -151,15 +244,15 @@ def _held_back(transport: asyncio.WriteTransport) -> int:
 
 
 @asynccontextmanager
-async def while_it_moves(body: FileBody) -> AsyncGenerator[None, None]:
-    """Give an exchange as long as the network takes bytes of the file.
+async def while_it_moves(file: Moving) -> AsyncGenerator[None, None]:
+    """Give an exchange as long as the network takes or gives bytes of the file.
 
     Args:
-        body: The file.
+        file: The file.
 
     Raises:
-        TimeoutError: For 60 s it took none; or after the last no answer came, for which a large
-            file is given longer.
+        TimeoutError: For 60 s none moved; or after the last that was sent no answer came, for which
+            a large file is given longer.
     """
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as deadline:
@@ -170,10 +263,10 @@ async def while_it_moves(body: FileBody) -> AsyncGenerator[None, None]:
         def look() -> None:
             nonlocal taken, moved_at, timer
             now, before = loop.time(), taken
-            taken = body.taken()
+            taken = file.taken()
             if taken is None or taken != before:
                 moved_at = now
-            if now - moved_at >= body.patience():
+            if now - moved_at >= file.patience():
                 deadline.reschedule(now)
             else:
                 timer = loop.call_later(_LOOK_SECONDS, look)

@@ -13,7 +13,7 @@ from operator import attrgetter
 from attrs import define, field
 
 from duvo_async._entries import CYCLE, PAGE_SIZE, Entry, Page, hazard, worth
-from duvo_async.models import RunSummary
+from duvo_async.models.runs import FollowedRun
 
 _EARLIER = timedelta(seconds=1)
 """How much earlier than its first run a page begins: what `since` compares is not documented."""
@@ -129,7 +129,7 @@ class Sweep:
                 self._drop(previous)
 
     def read(
-        self, page: Page, rows: Sequence[RunSummary], entries: Mapping[str, Entry], now: float
+        self, page: Page, rows: Sequence[FollowedRun], entries: Mapping[str, Entry], now: float
     ) -> list[Entry]:
         """Take note of what a page shows.
 

@@ -10,9 +10,10 @@ from yarl import URL
 
 from duvo_async._bodies import ByteStream
 from duvo_async._protocol import Request, Response
-from duvo_async._streaming import FileBody, while_it_moves
+from duvo_async._streaming import FileArrival, FileBody, while_it_moves
+from duvo_async.credentials import Secret
 from duvo_async.errors import ClientClosedError, ConfigurationError
-from duvo_async.settings import Secret, Settings
+from duvo_async.settings import Settings
 
 HTTPSession: TypeAlias = aiohttp.ClientSession
 """A session of the caller's own."""
@@ -50,7 +51,8 @@ class Transport(Protocol):
             authorization: The value of the Authorization header. None sends none.
 
         Returns:
-            The response, whatever its status. Redirects are not followed.
+            The response, whatever its status; the body of a success is in the request's sink, if it
+            has one. Redirects are not followed.
 
         Raises:
             TransportError: No response came.
@@ -102,14 +104,16 @@ class AiohttpTransport:
     ) -> Response:
         """Send one request and read its response (see `Transport.send`)."""
         session = await self._open_session()
-        file = FileBody(request.body) if isinstance(request.body, ByteStream) else None
+        if request.signed_url is not None and not self._owns_session:
+            session = self._without_secrets(session)
+        file = _file(request)
         # The error is raised outside of the handler: aiohttp's own errors, and the frames that they
         # hold, know the URL and the headers.
         failure: BaseException
         try:
             if file is None:
                 return await self._exchange(session, request, headers, authorization)
-            return await self._send_file(session, request, headers, authorization, file)
+            return await self._move_file(session, request, headers, authorization, file)
         except asyncio.CancelledError as error:
             failure = asyncio.CancelledError(*error.args)
         except Exception as error:  # noqa: BLE001 - aiohttp has some beside its own
@@ -154,21 +158,20 @@ class AiohttpTransport:
             await stale.close()
         return session
 
-    async def _send_file(
+    async def _move_file(
         self,
         session: HTTPSession,
         request: Request,
         headers: Mapping[str, str],
         authorization: Secret | None,
-        file: FileBody,
+        file: FileBody | FileArrival,
     ) -> Response:
-        if request.signed_url is not None and not self._owns_session:
-            session = self._without_secrets(session)
         try:
             async with while_it_moves(file):
                 return await self._exchange(session, request, headers, authorization, file)
         finally:
-            file.let_go()
+            if isinstance(file, FileBody):
+                file.let_go()
 
     def _without_secrets(self, session: HTTPSession) -> HTTPSession:
         """Share the connections of the caller's session, and none of its cookies and headers."""
@@ -189,34 +192,45 @@ class AiohttpTransport:
         request: Request,
         headers: Mapping[str, str],
         authorization: Secret | None,
-        file: FileBody | None = None,
+        file: FileBody | FileArrival | None = None,
     ) -> Response:
         url = self._url(request)
-        body: bytes | FileBody | None = file
+        body: bytes | FileBody | None = file if isinstance(file, FileBody) else None
+        if isinstance(file, FileArrival):
+            headers = {**headers, **file.headers()}
         if isinstance(request.body, bytes):
             body = request.body
-            headers = {**headers, "Content-Type": "application/json"}
+            headers = {**headers, "Content-Type": request.content_type}
         async with session.request(
             request.method,
             url,
             data=body,
             # The one place where the key is in the open, and in no variable of ours.
             headers=_with(headers, authorization),
-            timeout=self._timeout if file is None else self._file_timeout,
+            timeout=self._patience(request) if file is None else self._file_timeout,
             allow_redirects=False,
             raise_for_status=False,
             proxy=self._proxy(url, session),
         ) as response:
+            taken = isinstance(file, FileArrival) and await file.take(response)
             answer = Response(
                 status=response.status,
                 reason=response.reason or "",
                 headers=response.headers,
-                body=await response.read(),
+                body=b"" if taken else await response.read(),
             )
             # Before the connection is given back, and may be another request's.
-            if file is not None and not file.let_go() and answer.status < _REDIRECTION:
+            sent = file.let_go() if isinstance(file, FileBody) else True
+            if not sent and answer.status < _REDIRECTION:
                 raise aiohttp.ClientPayloadError
             return answer
+
+    def _patience(self, request: Request) -> aiohttp.ClientTimeout:
+        if request.timeout is None:
+            return self._timeout
+        return aiohttp.ClientTimeout(
+            total=request.timeout, sock_connect=self._settings.connect_timeout
+        )
 
     def _url(self, request: Request) -> URL:
         if request.signed_url is not None:
@@ -246,14 +260,17 @@ def _with(headers: Mapping[str, str], authorization: Secret | None) -> Mapping[s
     return {**headers, "Authorization": authorization.reveal()}
 
 
-def _of_file(error: Exception, file: FileBody) -> TransportError | None:
+def _file(request: Request) -> FileBody | FileArrival | None:
+    """Find the file that a request sends or fetches."""
+    if isinstance(request.body, ByteStream):
+        return FileBody(request.body)
+    return None if request.sink is None else FileArrival(request.sink)
+
+
+def _of_file(error: Exception, file: FileBody | FileArrival) -> TransportError | None:
     """Explain what can only go wrong with a file."""
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return TransportError("the answer came before the whole file was sent, or was cut off")
-    if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
-        what = "no answer came" if file.complete else "nothing was taken"
-        return TransportError(f"{what} for {file.patience():.0f} s", timed_out=True)
-    return None
+    what = file.trouble(error)
+    return None if what is None else TransportError(what, timed_out=isinstance(error, TimeoutError))
 
 
 def _translated(error: Exception) -> TransportError:

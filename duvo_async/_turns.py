@@ -14,7 +14,8 @@ from attrs import define
 
 from duvo_async._pacing import Budget, Lane
 from duvo_async._protocol import Window
-from duvo_async.settings import Settings
+from duvo_async.credentials import ClientCredentials, Secret
+from duvo_async.settings import Credentials, Settings
 
 _logger = logging.getLogger("duvo_async")
 _REMEMBERED = 64
@@ -206,9 +207,17 @@ _recent: deque[Turns] = deque(maxlen=_REMEMBERED)
 """What a closed client has spent is still spent when the next one comes."""
 
 
+def _identity(credentials: Credentials) -> str:
+    if isinstance(credentials, Secret):
+        return f"key {credentials.reveal()}"
+    if isinstance(credentials, ClientCredentials):
+        return f"client {credentials.client_id}"
+    return f"source {id(credentials)}"
+
+
 def turns_for(settings: Settings) -> Turns:
     """Find the turns that all clients of this process share which use the same key and origin."""
-    what = f"{settings.base_url.origin()} {settings.api_key.reveal()}"
+    what = f"{settings.base_url.origin()} {_identity(settings.credentials)}"
     digest = hashlib.sha256(what.encode()).hexdigest()
     with _lock:
         turns = _by_key.get(digest)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast
 
+from duvo_async._callbacks import HandlerFailed
 from duvo_async._planning import Planned
 from duvo_async._reading import Source, hold
 from duvo_async._sources import open_path, opening
@@ -17,7 +18,7 @@ from duvo_async.errors import (
     PermissionDeniedError,
 )
 from duvo_async.models import UploadedFile, UploadOutcome
-from duvo_async.uploading import DIRECT_LIMIT, HandlerFailed, Manner, Uploader
+from duvo_async.uploading import DIRECT_LIMIT, Manner, Uploader
 
 _AHEAD = 16
 """Small files that are opened ahead of their turn."""
@@ -134,11 +135,14 @@ class Batch:
     async def _upload(self, each: Planned, opened: Source | Exception | None) -> UploadedFile:
         if isinstance(opened, Exception):
             raise opened
-        path = each.path or ""
         if isinstance(each.source, Source):  # whoever opened it closes it
-            return await self._uploader.send(self._sandbox_id, each.source, path, self._manner)
+            return await self._send(each.source, each.path or "")
         async with opening(each.source if opened is None else opened) as source:
-            return await self._uploader.send(self._sandbox_id, source, path, self._manner)
+            return await self._send(source, each.path or "")
+
+    async def _send(self, source: Source, path: str) -> UploadedFile:
+        place = self._uploader.in_sandbox(self._sandbox_id, path)
+        return await self._uploader.send(source, place, self._manner)
 
     def _conclude(
         self,

@@ -1,21 +1,42 @@
 """The asynchronous client."""
 
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from duvo_async import _operations
+from duvo_async._operations import Data, Params
+from duvo_async._recording import recording
 from duvo_async._retry import RetryPolicy
-from duvo_async._session import Session
+from duvo_async._session import Options, Session
 from duvo_async._transport import AiohttpTransport, HTTPSession
 from duvo_async._turns import turns_for
-from duvo_async.auth import ApiKey
+from duvo_async.auth import make_auth
+from duvo_async.credentials import ClientCredentials, TokenSource
+from duvo_async.downloading import Downloader
 from duvo_async.filling import Filler
-from duvo_async.models import RateLimit
+from duvo_async.models import JSON, APIResponse, RateLimit
+from duvo_async.resources.agents import AsyncAgents
+from duvo_async.resources.builds import AsyncBuilds
+from duvo_async.resources.cases import AsyncCases
+from duvo_async.resources.files import AsyncFiles
+from duvo_async.resources.mcp import AsyncMCP
+from duvo_async.resources.queues import AsyncQueues
 from duvo_async.resources.runs import AsyncRuns
 from duvo_async.resources.sandboxes import AsyncSandboxes
-from duvo_async.settings import DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, APIVersion, Settings
+from duvo_async.resources.teams import AsyncTeams
+from duvo_async.settings import (
+    DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_TIMEOUT,
+    APIVersion,
+    Settings,
+    check_seconds,
+)
 from duvo_async.uploading import Uploader
 from duvo_async.watching import Watcher
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class AsyncDuvo:
@@ -29,7 +50,13 @@ class AsyncDuvo:
         base_url: Where the API is, with or without its version at the end. None takes
             `DUVO_API_BASE_URL`, then `DUVO_BASE_URL`, then `https://api.duvo.ai`.
         api_version: `v1` or `v2`. None takes what the base URL ends in, else `v1`.
-        team_id: The team that v2 paths name. None takes `DUVO_TEAM_ID`; v1 needs none.
+        team_id: The team that v2 paths name. None takes `DUVO_TEAM_ID`, else asks the API once for
+            the team that the credentials can act on; if there are several, calls that need one
+            raise a `ConfigurationError` that lists them. v1 needs none.
+        auth: Credentials in the key's place: `ClientCredentials`, or a plain or asynchronous
+            callable that returns a bearer token, which is called for each request and remembers
+            the token itself. None takes, where there is no key, `DUVO_CLIENT_ID` and
+            `DUVO_CLIENT_SECRET`.
         timeout: Seconds for one attempt of one request; 30 by default. Uploads are given up after
             60 s without progress instead.
         connect_timeout: Seconds for making a connection; 10 by default.
@@ -46,8 +73,15 @@ class AsyncDuvo:
             names (`HTTPS_PROXY`, `NO_PROXY`).
 
     Attributes:
-        runs: Runs.
-        sandboxes: Sandboxes.
+        runs: Runs: start them, wait for them, answer them.
+        sandboxes: Sandboxes and the files in them.
+        agents: Agents (assignments), with their schedules and case triggers.
+        builds: Builds, the versions of an agent.
+        queues: Queues of cases, with their labels.
+        cases: Cases, with their labels.
+        teams: Teams and their members. v2 only, but for `teams.profile`.
+        files: Files of the team. v2 only.
+        mcp: The MCP server, with the extra `mcp`.
 
     Raises:
         ConfigurationError: An argument or a variable is missing or cannot work.
@@ -60,6 +94,7 @@ class AsyncDuvo:
         base_url: str | None = None,
         api_version: APIVersion | None = None,
         team_id: str | None = None,
+        auth: ClientCredentials | TokenSource | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
         requests_per_minute: int | None = None,
@@ -69,6 +104,7 @@ class AsyncDuvo:
     ) -> None:
         settings = Settings.resolve(
             api_key=api_key,
+            auth=auth,
             base_url=base_url,
             api_version=api_version,
             team_id=team_id,
@@ -77,27 +113,30 @@ class AsyncDuvo:
             requests_per_minute=requests_per_minute,
             processes=processes,
         )
-        if retry is not None and not isinstance(retry, RetryPolicy):
-            raise TypeError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
-        self._assemble(
-            settings,
-            Session(
-                settings,
-                AiohttpTransport(settings, session),
-                ApiKey(settings.api_key),
-                retry or RetryPolicy(),
-                turns_for(settings),
-            ),
-        )
+        policy = _checked(retry) or RetryPolicy()
+        transport = AiohttpTransport(settings, session)
+        auth_ = make_auth(settings.credentials, settings, transport, policy)
+        calls = Session(settings, transport, auth_, policy, turns_for(settings))
+        self._assemble(settings, calls, Watcher(calls))
 
-    def _assemble(self, settings: Settings, session: Session) -> None:
+    def _assemble(
+        self, settings: Settings, session: Session, watcher: Watcher, *, light: bool = False
+    ) -> None:
         self._settings = settings
         self._session = session
-        self._watcher = Watcher(session)
+        self._watcher = watcher
+        self._is_light = light
         uploader = Uploader(session)
         filler = Filler(session, uploader)
+        self.runs: AsyncRuns = AsyncRuns(session, filler, watcher)
         self.sandboxes: AsyncSandboxes = AsyncSandboxes(session, uploader, filler)
-        self.runs: AsyncRuns = AsyncRuns(session, filler, self._watcher)
+        self.agents: AsyncAgents = AsyncAgents(session)
+        self.builds: AsyncBuilds = AsyncBuilds(session)
+        self.queues: AsyncQueues = AsyncQueues(session)
+        self.cases: AsyncCases = AsyncCases(session)
+        self.teams: AsyncTeams = AsyncTeams(session)
+        self.files: AsyncFiles = AsyncFiles(session, uploader, Downloader(session))
+        self.mcp: AsyncMCP = AsyncMCP(session, settings.base_url)
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -115,11 +154,151 @@ class AsyncDuvo:
         """
         return await self._session.call(_operations.health(self._session.routes))
 
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: object = None,
+        data: Data | None = None,
+        cast_to: None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> JSON: ...
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: object = None,
+        data: Data | None = None,
+        cast_to: type[_T],
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> _T: ...
+
+    async def request(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: object = None,
+        data: Data | None = None,
+        cast_to: type[Any] | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Make a request that has no call of its own.
+
+        It has the credentials, pace, retries and errors of every other call.
+
+        Args:
+            method: The HTTP method.
+            path: The path as the API documents it, `/v2/…`; one without a version is of the
+                client's own generation, and `{team_id}` in it stands for the client's team. Quote
+                what you put into it. A whole URL must be the API's.
+            params: The query; of several values for a name each is sent, None is left out.
+            json: The body: what JSON can hold, or models. None sends none.
+            data: A body that is no JSON: bytes or text as they are, a mapping as a form. None sends
+                none.
+            cast_to: What the answer is read as: a model of this SDK's or an attrs or data class of
+                your own; `str` or `bytes` for the body as it is. None reads it as JSON, and an
+                empty one as None.
+            idempotency_key: Repeating a mutating request with the same key does nothing twice. None
+                makes a key for this call.
+            timeout: Seconds for one attempt. None for what the client was told.
+
+        Returns:
+            The answer.
+
+        Raises:
+            APIError: It did not end well.
+            ValueError: The path leads to another host, or an argument cannot work.
+        """
+        session = self._session
+        call = _operations.any_request(
+            session.routes,
+            self._settings.base_url,
+            method,
+            path,
+            params=params,
+            json=json,
+            data=data,
+            cast_to=cast_to,
+            idempotency_key=idempotency_key,
+            timeout=None if timeout is None else check_seconds("timeout", timeout),
+        )
+        return await session.call(call)
+
+    async def with_response(
+        self, call: Callable[_P, Awaitable[_T]], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> APIResponse[_T]:
+        """Make a call, and keep what the response said beside its value.
+
+        Args:
+            call: A call of this client, such as `duvo.runs.get`.
+            *args: Its arguments.
+            **kwargs: Its named arguments.
+
+        Returns:
+            The value with the status, headers, request id and number of attempts.
+
+        Raises:
+            APIError: As the call does; the error has these facts itself.
+        """
+        with recording() as recorded:
+            value = await call(*args, **kwargs)
+        return recorded.beside(value)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
+        idempotency_key: str | None = None,
+    ) -> Self:
+        """Make a light client that differs in a few things and shares all else with this one.
+
+        It has the same connections, credentials, budget and waits, costs next to nothing, and need
+        not be closed.
+
+        Args:
+            timeout: Seconds for one attempt of one request, but for uploads and the polls of
+                waits. None for as it is.
+            retry: How often and how patiently to repeat, but for the polls of waits. None for as
+                it is.
+            idempotency_key: The key of the one mutating request that is made with this client, as
+                `duvo.with_options(idempotency_key="order-7").request(…)`. Another one raises
+                ValueError: the API would take it for the first. None makes a key for each.
+
+        Returns:
+            The client.
+        """
+        options = Options(
+            timeout=self._session.options.timeout
+            if timeout is None
+            else check_seconds("timeout", timeout),
+            idempotency_key=idempotency_key,
+        )
+        light = type(self).__new__(type(self))
+        session = self._session.with_options(options, _checked(retry))
+        light._assemble(self._settings, session, self._watcher, light=True)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
+        return light
+
     async def close(self) -> None:
         """Give back the connections. Calls after it raise `ClientClosedError`. Idempotent.
 
-        Waits that are under way end with the same error; the runs go on.
+        Waits that are under way end with the same error; the runs go on. A client made by
+        `with_options` has nothing of its own to give back.
         """
+        if self._is_light:
+            return
         try:
             await self._watcher.close()
         finally:
@@ -155,5 +334,11 @@ def client_over(settings: Settings, session: Session) -> AsyncDuvo:
         The client.
     """
     client = AsyncDuvo.__new__(AsyncDuvo)
-    client._assemble(settings, session)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
+    client._assemble(settings, session, Watcher(session))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
     return client
+
+
+def _checked(retry: RetryPolicy | None) -> RetryPolicy | None:
+    if retry is not None and not isinstance(retry, RetryPolicy):
+        raise TypeError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
+    return retry

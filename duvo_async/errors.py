@@ -4,7 +4,9 @@
     ├── ConfigurationError              (also a ValueError) the client was told something impossible
     │   └── CredentialsError            there is no API key, or it cannot be one
     ├── ClientClosedError               a call on a client after close()
+    ├── UnsupportedOperation            the client's generation of the API has no such operation
     ├── UploadSourceError               (also a ValueError) what should be uploaded cannot be read
+    ├── DownloadTargetError             (also a ValueError) what is downloaded cannot be put there
     ├── APIError                        a call that did not end well: method, path, idempotency_key
     │   ├── APIConnectionError          no answer came
     │   ├── APITimeoutError             (also a TimeoutError) no answer came in time
@@ -24,6 +26,8 @@
         ├── RunFailed                   it ended without completing
         ├── HumanRequestPending         it waits for a person
         └── WaitTimeout                 (also a TimeoutError) it did not end in the time given
+
+`DuvoDeprecationWarning` is a warning, told once an endpoint that the API is going to drop.
 
 Wrong arguments are plain `ValueError` and `TypeError`, raised before anything is sent. Every error
 pickles. None holds an API key or the signature of a presigned URL.
@@ -54,20 +58,48 @@ def _restore(kind: type[_E], args: tuple[object, ...], facts: dict[str, object])
     return error
 
 
+class DuvoDeprecationWarning(DeprecationWarning):
+    """The API announces the end of an endpoint that was used.
+
+    It is logged too, since Python shows no `DeprecationWarning` that arises outside of a script.
+    """
+
+
 class ConfigurationError(DuvoError, ValueError):
     """The client was told something that cannot work: a key, a URL, a time-out."""
 
 
 class CredentialsError(ConfigurationError):
-    """There is no API key, or what was given cannot be one."""
+    """There is no API key, or it cannot be one; or a client that no authorization server knows."""
 
 
 class ClientClosedError(DuvoError):
     """A call on a client that was closed, or closed while the call was under way."""
 
 
+class UnsupportedOperation(DuvoError):  # noqa: N818 - a state of affairs of the API
+    """The client's generation of the API has no such operation. Nothing was sent.
+
+    Attributes:
+        operation: What was asked for.
+        version: The generation that has it.
+    """
+
+    def __init__(self, operation: str, *, version: str) -> None:
+        super().__init__(
+            f"{operation}: only API {version} has this; make the client with "
+            f"api_version={version!r}"
+        )
+        self.operation = operation
+        self.version = version
+
+
 class UploadSourceError(DuvoError, ValueError):
     """What should be uploaded is missing, cannot be read, or changed while it was read."""
+
+
+class DownloadTargetError(DuvoError, ValueError):
+    """What is downloaded cannot be put where it should go, or there is something already."""
 
 
 class APIError(DuvoError):
@@ -215,9 +247,9 @@ class BadRequestError(APIStatusError):
 
 
 class AuthenticationError(APIStatusError):
-    """401: the API key is missing, wrong or expired."""
+    """401: the API key or token is missing, wrong or expired."""
 
-    _hint = "Check the API key (DUVO_API_KEY or api_key=)"
+    _hint = "Check the API key (DUVO_API_KEY or api_key=), or what auth= gives"
 
 
 class PermissionDeniedError(APIStatusError):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextvars import copy_context
 from itertools import takewhile
 from math import inf
@@ -18,8 +18,6 @@ from duvo_async.models import HumanAnswer, HumanRequest, Run, RunOutcome, StopRe
 from duvo_async.watching import Watcher
 
 _T = TypeVar("_T")
-Inputs: TypeAlias = Iterable[_T] | AsyncIterable[_T]
-"""Anything that can be iterated over, however long, read as it is needed."""
 Stop: TypeAlias = Callable[[str], Awaitable[StopResult]]
 """Stops a run."""
 

@@ -3,15 +3,19 @@
 import os
 from collections.abc import Mapping
 from re import compile as regex
-from typing import Literal, NoReturn, Self, TypeAlias, get_args
+from typing import Literal, Self, TypeAlias, get_args
 
-from attrs import field, frozen
+from attrs import frozen
 from yarl import URL
 
+from duvo_async.credentials import ClientCredentials, Secret, TokenSource
 from duvo_async.errors import ConfigurationError, CredentialsError
 
 APIVersion: TypeAlias = Literal["v1", "v2"]
 """A generation of the API's paths: flat, or scoped to a team."""
+
+Credentials: TypeAlias = Secret | ClientCredentials | TokenSource
+"""An API key, or what gives tokens."""
 
 _OTHER_VERSION = regex(r"/v[0-9]+$")
 
@@ -22,37 +26,23 @@ MOST_SECONDS = 1e9
 """The longest time that can be asked for, some 30 years: what is longer is a mistake."""
 
 
-@frozen
-class Secret:
-    """A text that shows in no repr, no traceback and no pickle."""
-
-    _text: str = field(repr=False)
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be written anywhere."""
-        raise TypeError("credentials cannot be pickled or copied: make a new client instead")
-
-    def reveal(self) -> str:
-        """Give the text, to be used at once and kept nowhere."""
-        return self._text
-
-
 @frozen(kw_only=True)
 class Settings:
     """A client's settings, checked.
 
     Attributes:
-        api_key: The key.
+        credentials: The API key, or what gives tokens.
         base_url: Where the API is, without its version and without a slash at the end.
         api_version: The generation of the API's paths.
-        team_id: The team that v2 paths name. None with v1.
+        team_id: The team that v2 paths name. None for the only one that the credentials can act
+            on.
         timeout: Seconds for one request.
         connect_timeout: Seconds for making a connection.
         requests_per_minute: The most that is sent in a minute. None for what the API allows.
         processes: How many processes use the key at the same time.
     """
 
-    api_key: Secret
+    credentials: Credentials
     base_url: URL
     api_version: APIVersion
     team_id: str | None
@@ -66,6 +56,7 @@ class Settings:
         cls,
         *,
         api_key: str | None = None,
+        auth: ClientCredentials | TokenSource | None = None,
         base_url: str | None = None,
         api_version: APIVersion | None = None,
         team_id: str | None = None,
@@ -79,6 +70,8 @@ class Settings:
 
         Args:
             api_key: None takes `DUVO_API_KEY`.
+            auth: Credentials in the key's place. None takes, where there is no key,
+                `DUVO_CLIENT_ID` and `DUVO_CLIENT_SECRET`.
             base_url: None takes `DUVO_API_BASE_URL`, then `DUVO_BASE_URL`, then production.
             api_version: None takes the version at the end of the base URL, else `v1`.
             team_id: None takes `DUVO_TEAM_ID`.
@@ -99,16 +92,15 @@ class Settings:
         place, base_url = _place(base_url, env)
         if team_id is None:
             team_id = env.get("DUVO_TEAM_ID", "").strip() or None
+        elif not isinstance(team_id, str):
+            raise TypeError(f"team_id must be a string, not {type(team_id).__name__}")
+        elif not team_id.strip():
+            raise ConfigurationError("team_id must not be empty: leave it out to have it found")
         url, version = _base_url(place, base_url)
-        chosen = _version(api_version, version)
-        if chosen == "v2" and not (team_id and team_id.strip()):
-            raise ConfigurationError(
-                "API v2 needs the team's id: pass team_id= or set DUVO_TEAM_ID"
-            )
         return cls(
-            api_key=Secret(_api_key(api_key, env)),
+            credentials=_credentials(api_key, auth, env),
             base_url=url,
-            api_version=chosen,
+            api_version=_version(api_version, version),
             team_id=team_id,
             timeout=check_seconds("timeout", timeout),
             connect_timeout=check_seconds("connect_timeout", connect_timeout),
@@ -117,6 +109,24 @@ class Settings:
             else check_count("requests_per_minute", requests_per_minute),
             processes=check_count("processes", processes),
         )
+
+
+def _credentials(
+    api_key: str | None, auth: ClientCredentials | TokenSource | None, env: Mapping[str, str]
+) -> Credentials:
+    if auth is not None:
+        if api_key is not None:
+            raise ConfigurationError("give api_key or auth: one of them")
+        if isinstance(auth, str) or not (isinstance(auth, ClientCredentials) or callable(auth)):
+            raise TypeError("auth must be ClientCredentials or a callable that returns a token")
+        return auth
+    client_id = env.get("DUVO_CLIENT_ID", "")
+    client_secret = env.get("DUVO_CLIENT_SECRET", "")
+    if api_key is None and not env.get("DUVO_API_KEY", "") and (client_id or client_secret):
+        if not (client_id and client_secret):
+            raise CredentialsError("set both DUVO_CLIENT_ID and DUVO_CLIENT_SECRET, or neither")
+        return ClientCredentials(client_id, client_secret)
+    return Secret(_api_key(api_key, env))
 
 
 def _api_key(given: str | None, env: Mapping[str, str]) -> str:

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from typing import Final, TypeVar
 
 from duvo_async._callbacks import invoke
+from duvo_async._inputs import Inputs
 from duvo_async._pacing import Lane
 from duvo_async._protocol import Call
 from duvo_async._session import Session, keyed
 from duvo_async.errors import ClientClosedError
-from duvo_async.fanout import Batch, Inputs
+from duvo_async.fanout import Batch
 from duvo_async.models import Run
 from duvo_async.watching import Watcher
 

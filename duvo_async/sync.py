@@ -1,135 +1,35 @@
 """The blocking client: a mirror of the asynchronous one, with no logic of its own."""
 
-import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
-from functools import partial, wraps
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar
+from typing import Any, Final, ParamSpec, Self, TypeVar, overload
 
 from duvo_async._bridge import Bridge
-from duvo_async._items import AsyncItems
+from duvo_async._mirror import Mirror, blocking
+from duvo_async._operations import Data, Params
+from duvo_async._recording import recording
 from duvo_async._retry import RetryPolicy
 from duvo_async.client import AsyncDuvo
-from duvo_async.models import RateLimit
-from duvo_async.resources.runs import AsyncRuns
-from duvo_async.resources.sandboxes import AsyncSandboxes
+from duvo_async.credentials import ClientCredentials, TokenSource
+from duvo_async.mirrors import (
+    Agents,
+    Builds,
+    Cases,
+    Files,
+    Queues,
+    Runs,
+    Sandboxes,
+    Teams,
+)
+from duvo_async.models import JSON, APIResponse, RateLimit
 from duvo_async.settings import DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, APIVersion
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_A = TypeVar("_A")
 
 
-class Items(Generic[_T]):
-    """An iterable of items that arrive in batches: `for item in items`.
-
-    Each `for` starts from the beginning.
-    """
-
-    __slots__ = ("_bridge", "_items")
-
-    def __init__(self, bridge: Bridge, items: AsyncItems[_T]) -> None:
-        self._bridge = bridge
-        self._items = items
-
-    def __iter__(self) -> Iterator[_T]:
-        """Read the items one by one."""
-        for batch in self.pages():
-            yield from batch
-
-    def pages(self) -> Iterator[Sequence[_T]]:
-        """Read the items in the batches in which they arrive."""
-        batches = self._items.pages()
-        try:
-            while (batch := self._bridge.run(partial(_step, batches))) is not None:
-                yield batch
-        finally:
-            self._bridge.discard(batches.aclose)
-
-
-async def _step(batches: AsyncGenerator[_T, None]) -> _T | None:
-    return await anext(batches, None)
-
-
-class _Mirror(Generic[_A]):
-    """The blocking face of an asynchronous object."""
-
-    __slots__ = ("_bridge", "_mirrored")
-
-    def __init__(self, bridge: Bridge, mirrored: _A) -> None:
-        self._bridge = bridge
-        self._mirrored = mirrored
-
-
-def blocking(
-    method: Callable[Concatenate[_A, _P], Coroutine[Any, Any, _T]],
-) -> Callable[Concatenate["_Mirror[_A]", _P], _T]:
-    """Mirror a coroutine method: the same name, parameters and docstring."""
-
-    @wraps(method)
-    def call(self: "_Mirror[_A]", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return self._bridge.run(partial(method, self._mirrored, *args, **kwargs))  # pyright: ignore[reportPrivateUsage] - one family
-
-    return call
-
-
-def blocking_items(
-    method: Callable[Concatenate[_A, _P], AsyncItems[_T]],
-) -> Callable[Concatenate["_Mirror[_A]", _P], Items[_T]]:
-    """Mirror a method that gives an async iterable: the same, to be read with `for`."""
-
-    @wraps(method)
-    def call(self: "_Mirror[_A]", /, *args: _P.args, **kwargs: _P.kwargs) -> Items[_T]:
-        return Items(self._bridge, method(self._mirrored, *args, **kwargs))  # pyright: ignore[reportPrivateUsage] - one family
-
-    _show_items(call, method)
-    return call
-
-
-def _show_items(call: Any, method: Callable[..., Any]) -> None:  # noqa: ANN401 - a function
-    """Let the mirror's signature and docstring speak of `Items` and `for`."""
-    signature = inspect.signature(method)
-    returned = Items.__class_getitem__(signature.return_annotation.__args__)  # type: ignore[attr-defined] # Generic's
-    del call.__wrapped__  # else the mirrored signature would be shown
-    call.__signature__ = signature.replace(return_annotation=returned)
-    call.__annotations__ = {**method.__annotations__, "return": returned}
-    call.__doc__ = (method.__doc__ or "").replace("async for", "for").replace("An async", "An")
-
-
-class Runs(_Mirror[AsyncRuns]):
-    """The runs of the key's team: `AsyncRuns`, blocking."""
-
-    __slots__ = ()
-
-    start: Final = blocking(AsyncRuns.start)
-    get: Final = blocking(AsyncRuns.get)
-    wait: Final = blocking(AsyncRuns.wait)
-    execute: Final = blocking(AsyncRuns.execute)
-    watch: Final = blocking_items(AsyncRuns.watch)
-    wait_many: Final = blocking_items(AsyncRuns.wait_many)
-    map: Final = blocking_items(AsyncRuns.map)
-    messages: Final = blocking_items(AsyncRuns.messages)
-    messages_page: Final = blocking(AsyncRuns.messages_page)
-    post_message: Final = blocking(AsyncRuns.post_message)
-    respond: Final = blocking(AsyncRuns.respond)
-    answer: Final = blocking(AsyncRuns.answer)
-    stop: Final = blocking(AsyncRuns.stop)
-
-
-class Sandboxes(_Mirror[AsyncSandboxes]):
-    """The sandboxes of the key's team: `AsyncSandboxes`, blocking."""
-
-    __slots__ = ()
-
-    create: Final = blocking(AsyncSandboxes.create)
-    upload: Final = blocking(AsyncSandboxes.upload)
-    upload_many: Final = blocking(AsyncSandboxes.upload_many)
-    sync: Final = blocking(AsyncSandboxes.sync)
-    create_upload_url: Final = blocking(AsyncSandboxes.create_upload_url)
-    files: Final = blocking_items(AsyncSandboxes.files)
-
-
-class Duvo(_Mirror[AsyncDuvo]):
+class Duvo(Mirror[AsyncDuvo]):
     """A blocking client of the Duvo API: `with Duvo() as duvo`.
 
     It has the calls of `AsyncDuvo`, under the same names and with the same arguments, and runs them
@@ -142,7 +42,13 @@ class Duvo(_Mirror[AsyncDuvo]):
         base_url: Where the API is, with or without its version at the end. None takes
             `DUVO_API_BASE_URL`, then `DUVO_BASE_URL`, then `https://api.duvo.ai`.
         api_version: `v1` or `v2`. None takes what the base URL ends in, else `v1`.
-        team_id: The team that v2 paths name. None takes `DUVO_TEAM_ID`; v1 needs none.
+        team_id: The team that v2 paths name. None takes `DUVO_TEAM_ID`, else asks the API once for
+            the team that the credentials can act on; if there are several, calls that need one
+            raise a `ConfigurationError` that lists them. v1 needs none.
+        auth: Credentials in the key's place: `ClientCredentials`, or a plain or asynchronous
+            callable that returns a bearer token, which is called for each request in the client's
+            own thread and remembers the token itself. None takes, where there is no key,
+            `DUVO_CLIENT_ID` and `DUVO_CLIENT_SECRET`.
         timeout: Seconds for one attempt of one request; 30 by default. Uploads are given up after
             60 s without progress instead.
         connect_timeout: Seconds for making a connection; 10 by default.
@@ -156,14 +62,30 @@ class Duvo(_Mirror[AsyncDuvo]):
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
 
     Attributes:
-        runs: Runs.
-        sandboxes: Sandboxes.
+        runs: Runs: start them, wait for them, answer them.
+        sandboxes: Sandboxes and the files in them.
+        agents: Agents (assignments), with their schedules and case triggers.
+        builds: Builds, the versions of an agent.
+        queues: Queues of cases, with their labels.
+        cases: Cases, with their labels.
+        teams: Teams and their members. v2 only, but for `teams.profile`.
+        files: Files of the team. v2 only.
 
     Raises:
         ConfigurationError: An argument or a variable is missing or cannot work.
     """
 
-    __slots__ = ("runs", "sandboxes")
+    __slots__ = (
+        "_is_light",
+        "agents",
+        "builds",
+        "cases",
+        "files",
+        "queues",
+        "runs",
+        "sandboxes",
+        "teams",
+    )
 
     def __init__(  # noqa: PLR0913 - the settings of a client
         self,
@@ -172,6 +94,7 @@ class Duvo(_Mirror[AsyncDuvo]):
         base_url: str | None = None,
         api_version: APIVersion | None = None,
         team_id: str | None = None,
+        auth: ClientCredentials | TokenSource | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
         requests_per_minute: int | None = None,
@@ -183,16 +106,26 @@ class Duvo(_Mirror[AsyncDuvo]):
             base_url=base_url,
             api_version=api_version,
             team_id=team_id,
+            auth=auth,
             timeout=timeout,
             connect_timeout=connect_timeout,
             requests_per_minute=requests_per_minute,
             processes=processes,
             retry=retry,
         )
-        bridge = Bridge(mirrored.close)
+        self._mirror(Bridge(mirrored.close), mirrored)
+
+    def _mirror(self, bridge: Bridge, mirrored: AsyncDuvo, *, light: bool = False) -> None:
         super().__init__(bridge, mirrored)
+        self._is_light = light
         self.runs: Runs = Runs(bridge, mirrored.runs)
         self.sandboxes: Sandboxes = Sandboxes(bridge, mirrored.sandboxes)
+        self.agents: Agents = Agents(bridge, mirrored.agents)
+        self.builds: Builds = Builds(bridge, mirrored.builds)
+        self.queues: Queues = Queues(bridge, mirrored.queues)
+        self.cases: Cases = Cases(bridge, mirrored.cases)
+        self.teams: Teams = Teams(bridge, mirrored.teams)
+        self.files: Files = Files(bridge, mirrored.files)
 
     health: Final = blocking(AsyncDuvo.health)
 
@@ -201,11 +134,99 @@ class Duvo(_Mirror[AsyncDuvo]):
         """What the last response said of the key's budget. None before the first that said it."""
         return self._mirrored.rate_limit
 
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: object = None,
+        data: Data | None = None,
+        cast_to: None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> JSON: ...
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: object = None,
+        data: Data | None = None,
+        cast_to: type[_T],
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> _T: ...
+
+    def request(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: object = None,
+        data: Data | None = None,
+        cast_to: type[Any] | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Mirror `AsyncDuvo.request`."""
+        mirrored: Any = self._mirrored  # whose overloads know no class that may be None
+        return self._bridge.run(
+            partial(
+                mirrored.request,
+                method,
+                path,
+                params=params,
+                json=json,
+                data=data,
+                cast_to=cast_to,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+            )
+        )
+
+    request.__doc__ = AsyncDuvo.request.__doc__
+
+    def with_response(
+        self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> APIResponse[_T]:
+        """Mirror `AsyncDuvo.with_response`."""
+        with recording() as recorded:
+            value = call(*args, **kwargs)
+        return recorded.beside(value)
+
+    with_response.__doc__ = AsyncDuvo.with_response.__doc__
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
+        idempotency_key: str | None = None,
+    ) -> Self:
+        """Mirror `AsyncDuvo.with_options`."""
+        mirrored = self._mirrored.with_options(
+            timeout=timeout, retry=retry, idempotency_key=idempotency_key
+        )
+        light = type(self).__new__(type(self))
+        light._mirror(self._bridge, mirrored, light=True)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
+        return light
+
+    with_options.__doc__ = AsyncDuvo.with_options.__doc__
+
     def close(self) -> None:
         """Give back the connections. Calls after it raise `ClientClosedError`. Idempotent.
 
-        Waits that are under way end with the same error; the runs go on.
+        Waits that are under way end with the same error; the runs go on. A client made by
+        `with_options` has nothing of its own to give back.
         """
+        if self._is_light:
+            return
         self._bridge.close()
 
     def __enter__(self) -> Self:

@@ -22,7 +22,8 @@ from duvo_async.errors import (
     RateLimitError,
     ResponseDecodeError,
 )
-from duvo_async.models import Run, RunStatus, RunSummary
+from duvo_async.models import Run, RunStatus
+from duvo_async.models.runs import FollowedRun
 
 _AT_ONCE = 16
 """Requests under way; more would not be known of when the next is chosen."""
@@ -312,7 +313,7 @@ class Watcher:
             return
         self._list_failed(page, failure)
 
-    def _saw_page(self, page: Page, rows: tuple[RunSummary, ...]) -> None:
+    def _saw_page(self, page: Page, rows: tuple[FollowedRun, ...]) -> None:
         now = asyncio.get_running_loop().time()
         if rows and not page.since - _SECOND <= rows[0].created_at <= rows[-1].created_at:
             self._schedule.suspend_list(inf)  # it is not in the order that was asked for
@@ -341,7 +342,7 @@ def _seen_at(run: Run, created: float) -> float:
     return created if untouched and not run.is_terminal else -inf
 
 
-def _joined(run: Run, row: RunSummary) -> Run:
+def _joined(run: Run, row: FollowedRun) -> Run:
     """Bring a known run up to date with what a list shows of it."""
     if row.status == run.status and row.updated_at == run.updated_at:
         return run

@@ -34,6 +34,7 @@ from duvo_async._transport import TransportError
 from duvo_async._turns import Turns
 from duvo_async.auth import ApiKey
 from duvo_async.client import client_over
+from duvo_async.credentials import Secret
 from duvo_async.emulator import AskApproval, Emulator, Finish, Say, Sleep
 from duvo_async.emulator import Request as EmulatorRequest
 from duvo_async.settings import Settings
@@ -714,7 +715,7 @@ def run_in(loop: asyncio.AbstractEventLoop, work: Awaitable[Any]) -> Any:  # noq
 def client_without_context(core: Emulator) -> AsyncDuvo:
     """A client that no loop closes with its generators."""
     settings = Settings.resolve(api_key=core.api_key, base_url="http://emulator.test", environ={})
-    key, turns = ApiKey(settings.api_key), Turns(Budget())
+    key, turns = ApiKey(Secret(core.api_key)), Turns(Budget())
     session = Session(settings, InMemoryTransport(core), key, RetryPolicy(), turns)
     return client_over(settings, session)
 

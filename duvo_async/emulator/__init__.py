@@ -1,10 +1,11 @@
-"""A server of the Duvo v1 API for tests: strict in what it takes, scripted in what its agents do.
+"""A server of the Duvo API for tests: strict in what it takes, scripted in what its agents do.
 
 with Emulator() as emulator:
     agent_id = emulator.add_agent([Say("hi"), AskApproval("Post the entries?"), Finish()])
     ...  # use emulator.url and emulator.api_key
 """
 
+from duvo_async.emulator.cases import CaseEntry
 from duvo_async.emulator.emulator import Emulator
 from duvo_async.emulator.exchange import Request, RequestRecord, Response
 from duvo_async.emulator.sandboxes import SandboxEntry
@@ -29,6 +30,7 @@ __all__ = [
     "AskApproval",
     "AskQuestions",
     "CallTool",
+    "CaseEntry",
     "Delivery",
     "Emulator",
     "Finish",

@@ -12,7 +12,7 @@ from duvo_async.emulator.server import serve
 
 @define(kw_only=True, eq=False)
 class Emulator(Core):
-    """A server of the Duvo v1 API for tests: strict, and scriptable in what its agents do.
+    """A server of the Duvo API for tests: strict, and scriptable in what its agents do.
 
     Use it as an async context in an event loop, or as a plain one, where it runs in a thread of
     its own. It serves once.
@@ -26,14 +26,19 @@ class Emulator(Core):
             any number, and no headers about it.
         sandbox_ttl: Seconds until a sandbox expires.
         upload_url_ttl: Seconds until an upload URL expires.
+        download_url_ttl: Seconds until a download URL expires.
         max_direct_bytes: The largest file, in bytes, that a direct upload takes.
         lists_runs: Whether runs can be listed; without it there is no such operation. It may be
             set at any time.
+        accepts_202: Whether the start of a run is answered with 202 instead of 201.
         keeps_requests: Whether `requests` is kept, at about a kilobyte for each. It may be set at
             any time.
-        seed: All ids are drawn from it, the random API key and the signatures of upload URLs
+        seed: All ids are drawn from it, the random keys and secrets and the signatures of URLs
             included: the same requests at the same times are answered with the same bytes. None
             draws them at random.
+        client_id: The id of the OAuth client that there is from the start; None for a random one.
+        client_secret: That client's secret; None for a random one.
+        token_ttl: Seconds until an access token expires. It may be set at any time.
     """
 
     host: str = "127.0.0.1"

@@ -3,14 +3,15 @@
 import heapq
 import itertools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from attrs import define, field, frozen
 
+from duvo_async.emulator.agents import Agent, Agents
 from duvo_async.emulator.answers import Answer
 from duvo_async.emulator.ids import Ids
 from duvo_async.emulator.run_list import RunList
-from duvo_async.emulator.runs import RESUMABLE, TERMINAL, Agent, HumanRequest, Run
+from duvo_async.emulator.runs import RESUMABLE, TERMINAL, HumanRequest, Run
 from duvo_async.emulator.sandboxes import WORKSPACE, BadPathError, Sandbox
 from duvo_async.emulator.script import (
     AskApproval,
@@ -20,11 +21,9 @@ from duvo_async.emulator.script import (
     ListFiles,
     ReadFile,
     Say,
-    Script,
     Sleep,
     StartedRun,
     Step,
-    player,
 )
 from duvo_async.emulator.webhooks import Outbox, Webhook
 
@@ -46,6 +45,11 @@ class Start:
         sandbox: The run's files; None for none.
         webhook_url: Where its events go; None for nowhere.
         source: Who starts it.
+        user_id: The person who starts it; None for none.
+        case_id: The case that it is to work on; None for none.
+        queue_id: The queue of that case.
+        queue_name: The name of that queue.
+        case_title: The title of that case.
     """
 
     agent_id: str
@@ -53,6 +57,11 @@ class Start:
     sandbox: Sandbox | None = None
     webhook_url: str | None = None
     source: str = "api"
+    user_id: str | None = None
+    case_id: str | None = None
+    queue_id: str | None = None
+    queue_name: str | None = None
+    case_title: str | None = None
 
 
 @define
@@ -62,30 +71,34 @@ class Engine:
     Attributes:
         outbox: Where the runs' events go.
         ids: Where all ids come from.
+        agents: The agents.
         run_list: The runs by the time of their creation.
+        on_change: Is told of each run that takes a status, and when it does.
     """
 
     outbox: Outbox
     ids: Ids
+    agents: Agents
     run_list: RunList = field(factory=RunList)
-    _agents: dict[str, Agent] = field(factory=dict[str, Agent])
+    on_change: Callable[[Run, float], None] = lambda _run, _at: None
     _runs: dict[str, Run | None] = field(factory=dict[str, Run | None])
     _queue: list[tuple[float, int, Run]] = field(factory=list[tuple[float, int, Run]])
     _count: Iterator[int] = field(factory=itertools.count)
     _due_listeners: set[str] = field(factory=set[str])
 
-    def add_agent(self, script: Script) -> str:
-        """Adds an agent that plays a script in each of its runs, and gives its id."""
-        number = len(self._agents)
-        agent_id, build_id = self.ids.uuid("agent", number), self.ids.uuid("build", number)
-        self._agents[agent_id] = Agent(agent_id, build_id, f"Agent {number}", player(script))
-        return agent_id
+    def find_agent(self, agent_id: str) -> Agent | None:
+        """The agent of that id; None when it never was or is deleted."""
+        return self.agents.find(agent_id)
 
     def start(self, start: Start, now: float) -> Run | None:
-        """Starts a run, which is `pending` until the next `advance`; None for an unknown agent."""
-        agent = self._agents.get(start.agent_id)
-        if agent is None:
+        """Starts a run, which is `pending` until the next `advance`.
+
+        None for an unknown agent, and for one without a live build.
+        """
+        agent = self.agents.find(start.agent_id)
+        if agent is None or agent.live is None:
             return None
+        agent.last_run_at = now
         number = len(self._runs) + 1
         run_id = self.ids.uuid("run", number)
         sandbox_id = None if start.sandbox is None else start.sandbox.id
@@ -93,6 +106,7 @@ class Engine:
             id=run_id,
             number=number,
             agent=agent,
+            build_id=agent.live.id,
             title=start.message[:80] if start.message else f"Run {number}",
             source=start.source,
             sandbox=start.sandbox,
@@ -101,6 +115,11 @@ class Engine:
             updated_at=now,
             play=agent.player(StartedRun(run_id, start.message, sandbox_id)),
             ids=self.ids,
+            user_id=start.user_id,
+            case_id=start.case_id,
+            queue_id=start.queue_id,
+            queue_name=start.queue_name,
+            case_title=start.case_title,
         )
         if start.message is not None:
             run.add_prompt(start.message, now)
@@ -137,7 +156,7 @@ class Engine:
             if run.started_at is None:
                 run.started_at = due
             if run.status != "running":
-                run.take_status("running", due)
+                self._take_status(run, "running", due)
             self._play(run, due)
 
     def next_due(self) -> float | None:
@@ -164,16 +183,16 @@ class Engine:
             self._resume(run, text if run.pending is None else None, now)
         return message
 
-    def stop(self, run: Run, now: float) -> bool:
-        """Stops a run; False when it had ended already."""
+    def stop(self, run: Run, now: float, status: str = "stopped") -> bool:
+        """Stops a run, which ends with that status; False when it had ended already."""
         if run.status in TERMINAL:
             return False
         self._rest(run)
-        run.take_status("stopped", now)
+        self._take_status(run, status, now)
         return True
 
     def _resume(self, run: Run, result: object, now: float) -> None:
-        run.take_status("running", now)
+        self._take_status(run, "running", now)
         run.result = result
         self._wake(run, now)
 
@@ -214,7 +233,9 @@ class Engine:
             case Sleep():
                 self._wake(run, at + step.seconds)
             case AskApproval() | AskQuestions():
-                self._send(run, run.ask(step, at).as_event(), at)
+                request = run.ask(step, at)
+                self.on_change(run, at)
+                self._send(run, request.as_event(), at)
             case Finish():
                 self._finish(run, step.status, at)
             case _:
@@ -223,10 +244,14 @@ class Engine:
         return False
 
     def _finish(self, run: Run, status: str, at: float) -> None:
-        run.take_status(status, at)
+        self._take_status(run, status, at)
         if status in _EVENTS:
             body = {"event": _EVENTS[status], "run_id": run.id, "status": status}
             self._send(run, body, at)
+
+    def _take_status(self, run: Run, status: str, at: float) -> None:
+        run.take_status(status, at)
+        self.on_change(run, at)
 
     def _exhaust(self, run: Run, at: float) -> None:
         if run.unacknowledged is not None:

@@ -12,6 +12,7 @@ from attrs import field, frozen
 _CODES = {
     400: "invalid_request",
     401: "invalid_token",
+    403: "insufficient_scope",
     404: "not_found",
     405: "method_not_allowed",
     409: "conflict",
@@ -102,6 +103,11 @@ class ApiError(Exception):
         super().__init__(message)
         data = {"error": _CODES[status], "message": message}
         self.response: Response = json_response(status, data).with_headers(headers or {})
+
+
+def origin(request: Request) -> str:
+    """The URL of this server without a path; only the caller knows by which name it reaches it."""
+    return f"http://{request.headers.get('host', 'localhost')}"
 
 
 def json_response(status: int, data: object) -> Response:

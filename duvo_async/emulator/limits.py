@@ -87,7 +87,7 @@ class IdempotencyKeys:
     def remember(self, request: Request, response: Response) -> None:
         """Keeps the successful answer to a request that has a key."""
         key = _key(request)
-        if key is not None:
+        if key is not None and response.status < 300:  # a redirect did nothing yet
             self._answers[key] = (_fingerprint(request), response)
 
 

@@ -1,6 +1,6 @@
 """Finds the operation that a request is for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ class Call:
 
     Attributes:
         request: The request.
-        params: The path's parameters, decoded; the `run_id` and `request_id` are UUIDs.
+        params: The path's parameters, decoded; those that are UUIDs are in lower case.
         query: The query's parameters, decoded; only those that the operation knows.
         now: The time, in Unix seconds.
     """
@@ -30,6 +30,8 @@ class Call:
 
 Operation: TypeAlias = Callable[[Call], Response]
 
+_TAIL = "{*}"
+
 
 @frozen
 class Route:
@@ -37,7 +39,8 @@ class Route:
 
     Attributes:
         method: Its HTTP method.
-        template: Its path, with each parameter as a segment in braces.
+        template: Its path, with each parameter as a segment in braces. The last one may be `{*}`,
+            which stands for one or more segments, the names of folders and a file.
         operation: The operation.
         query: The query parameters that it knows.
     """
@@ -54,15 +57,54 @@ class Route:
 
     def match(self, path: Sequence[str]) -> dict[str, str] | None:
         """The parameters in the decoded segments of a path; None when it is another path."""
-        if len(self.segments) != len(path):
+        return match(self.segments, path)
+
+
+@frozen
+class RouteTable:
+    """Routes by how their paths begin: a request has to be held against few of them.
+
+    Attributes:
+        routes: All of them.
+    """
+
+    routes: tuple[Route, ...]
+
+    def near(self, request: Request) -> Sequence[Route]:
+        """The routes among which there is the one for a request, if there is any."""
+        path = (unquote(segment) for segment in request.path.split("/", 3)[1:3])
+        return self._by_beginning.get(tuple(path), ())
+
+    @cached_property
+    def _by_beginning(self) -> Mapping[tuple[str, ...], Sequence[Route]]:
+        found: dict[tuple[str, ...], list[Route]] = {}
+        for route in self.routes:
+            found.setdefault(tuple(route.segments[1:3]), []).append(route)
+        return found
+
+
+def match(template: Sequence[str], path: Sequence[str]) -> dict[str, str] | None:
+    """The parameters in the decoded segments of a path; None when it is another path.
+
+    Args:
+        template: The segments of the route's template.
+        path: The segments of the path, each decoded.
+    """
+    params: dict[str, str] = {}
+    if template[-1] == _TAIL:
+        template, path, tail = template[:-1], path[: len(template) - 1], path[len(template) - 1 :]
+        # Segments are told apart before they are decoded, so none can lead elsewhere.
+        if not tail or any("/" in name or name in {"", ".", ".."} for name in tail):
             return None
-        params: dict[str, str] = {}
-        for name, segment in zip(self.segments, path, strict=True):
-            if name.startswith("{") and segment:
-                params[name.strip("{}")] = segment
-            elif name != segment:
-                return None
-        return params
+        params["*"] = "/".join(tail)
+    if len(template) != len(path):
+        return None
+    for name, segment in zip(template, path, strict=True):
+        if name.startswith("{") and segment:
+            params[name.strip("{}")] = segment
+        elif name != segment:
+            return None
+    return params
 
 
 def dispatch(routes: Sequence[Route], request: Request, now: float) -> Response:
@@ -79,13 +121,18 @@ def dispatch(routes: Sequence[Route], request: Request, now: float) -> Response:
     for route, params in matches:
         if route.method == request.method:
             query = validation.read_query(request, route.query)
-            _check_uuids(params)
-            return route.operation(Call(request, params, query, now))
+            return route.operation(Call(request, _read_params(params), query, now))
     allowed = ", ".join(route.method for route, _ in matches)
     raise ApiError(405, f"{request.path} takes {allowed}", {"allow": allowed})
 
 
-def _check_uuids(params: dict[str, str]) -> None:
-    for name in ("run_id", "request_id"):
-        if name in params and (complaint := validation.uuid(params[name])):
-            raise ApiError(400, f"path.{name} must be {complaint}")
+def _is_uuid(name: str) -> bool:
+    return name.endswith("_id") and name != "sandbox_id"
+
+
+def _read_params(params: Mapping[str, str]) -> dict[str, str]:
+    """The parameters, with all ids but those of sandboxes being UUIDs."""
+    return {
+        name: validation.read_id(name, value) if _is_uuid(name) else value
+        for name, value in params.items()
+    }

@@ -8,6 +8,7 @@ from duvo_async.emulator.exchange import ApiError, Response, json_response
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.runs import HumanRequest, Run
 from duvo_async.emulator.sandboxes import Sandbox, Sandboxes
+from duvo_async.emulator.teams import User
 from duvo_async.emulator.validation import (
     Field,
     boolean,
@@ -38,17 +39,21 @@ class RunOperations:
     Attributes:
         engine: The runs.
         sandboxes: The sandboxes that they may be started with.
+        user: The person who starts them.
+        start_status: The status that a start is answered with.
     """
 
     engine: Engine
     sandboxes: Sandboxes
+    user: User
+    start_status: int = 201
 
     def routes(self) -> tuple[Route, ...]:
         """Where they are found."""
-        run = "/v1/runs/{run_id}"
+        run = "/v2/runs/{run_id}"
         page = frozenset({"limit", "offset"})
         return (
-            Route("POST", "/v1/runs", self.start),
+            Route("POST", "/v2/teams/{team_id}/runs", self.start),
             Route("GET", run, self.get),
             Route("GET", f"{run}/messages", self.list_messages, page),
             Route("POST", f"{run}/messages", self.post_message),
@@ -61,16 +66,24 @@ class RunOperations:
         body = read_object(call.request, _START)
         sandbox = self._find_sandbox(body.get("sandbox_id"), call.now)
         agent_id = body["agent_id"].lower()
-        start = Start(agent_id, body.get("message"), sandbox, body.get("webhook_url"))
+        start = Start(
+            agent_id,
+            body.get("message"),
+            sandbox,
+            body.get("webhook_url"),
+            user_id=self.user.id,
+        )
         run = self.engine.start(start, call.now)
         if run is None:
+            if self.engine.find_agent(agent_id) is not None:
+                raise ApiError(400, "the agent has no live build")
             raise ApiError(404, "there is no such agent")
-        return json_response(201, {"run": run.as_shown()})
+        return json_response(self.start_status, {"run": run.as_shown()})
 
     def get(self, call: Call) -> Response:
         """Shows a run and the request that it waits for; a deleted run is null."""
         check_empty(call.request)
-        if self.engine.is_deleted(_run_id(call)):
+        if self.engine.is_deleted(call.params["run_id"]):
             return json_response(200, {"run": None})
         run = self._find(call)
         pending = None if run.pending is None else run.pending.as_pending()
@@ -99,7 +112,7 @@ class RunOperations:
         if len(body) != 1:
             raise ApiError(400, "the body must have either approved or answers")
         run = self._find(call)
-        request = _pending_request(run, call.params["request_id"].lower())
+        request = _pending_request(run, call.params["request_id"])
         self.engine.respond(run, request, read_answer(request.ask, body), call.now)
         return json_response(200, {"human_request": request.as_answered()})
 
@@ -111,7 +124,7 @@ class RunOperations:
         return json_response(200, {"success": True, "message": "The run was not running."})
 
     def _find(self, call: Call) -> Run:
-        run = self.engine.find(_run_id(call))
+        run = self.engine.find(call.params["run_id"])
         if run is None:
             raise ApiError(404, "there is no such run")
         return run
@@ -123,10 +136,6 @@ class RunOperations:
         if sandbox is None:
             raise ApiError(404, "there is no such sandbox, or it has expired")
         return sandbox
-
-
-def _run_id(call: Call) -> str:
-    return call.params["run_id"].lower()
 
 
 def _pending_request(run: Run, request_id: str) -> HumanRequest:

@@ -3,32 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
+from duvo_async.emulator.agents import Agent
 from duvo_async.emulator.exchange import optional_timestamp, timestamp
 from duvo_async.emulator.ids import Ids
 from duvo_async.emulator.sandboxes import Sandbox
-from duvo_async.emulator.script import AskApproval, AskQuestions, CallTool, Play, Player, Question
+from duvo_async.emulator.script import AskApproval, AskQuestions, CallTool, Play, Question
 
 TERMINAL = frozenset({"completed", "failed", "interrupted", "stopped", "canceled"})
 RESUMABLE = frozenset({"waiting", "completed", "interrupted"})
-
-
-@frozen
-class Agent:
-    """An agent.
-
-    Attributes:
-        id: The agent's id.
-        build_id: The id of its only build.
-        name: What the API calls it.
-        player: What it does in each run.
-    """
-
-    id: str
-    build_id: str
-    name: str
-    player: Player
 
 
 @define
@@ -113,6 +97,7 @@ class Run:
         id: The run's id.
         number: Its place among all runs that ever were, from 1.
         agent: The agent that runs.
+        build_id: The build of the agent that was live when the run was started.
         title: What lists call it.
         source: Who started it.
         sandbox: Its files; None when it was started without. It outlives the sandbox's expiry.
@@ -121,6 +106,11 @@ class Run:
         updated_at: When it last changed.
         play: Its script, being played.
         ids: Where the ids of its messages and requests come from.
+        user_id: The person who started it; None for none.
+        case_id: The case that it works on; None for none.
+        queue_id: The queue of that case.
+        queue_name: The name of that queue.
+        case_title: The title of that case.
         status: Its status.
         started_at: When it began to execute; None before.
         completed_at: When it ended; None while it has not.
@@ -136,6 +126,7 @@ class Run:
     id: str
     number: int
     agent: Agent
+    build_id: str
     title: str
     source: str
     sandbox: Sandbox | None
@@ -144,6 +135,11 @@ class Run:
     updated_at: float
     play: Play
     ids: Ids
+    user_id: str | None = None
+    case_id: str | None = None
+    queue_id: str | None = None
+    queue_name: str | None = None
+    case_title: str | None = None
     status: str = "pending"
     started_at: float | None = None
     completed_at: float | None = None
@@ -213,11 +209,11 @@ class Run:
             "title": self.title,
             "run_number": self.number,
             "agent_name": self.agent.name,
-            "user_id": None,
-            "case_queue_item_id": None,
-            "case_queue_id": None,
-            "case_queue_name": None,
-            "case_title": None,
+            "user_id": self.user_id,
+            "case_queue_item_id": self.case_id,
+            "case_queue_id": self.queue_id,
+            "case_queue_name": self.queue_name,
+            "case_title": self.case_title,
             "postponed_to": None,
             "submitted_prompt_count": self.prompt_count,
         }
@@ -226,7 +222,7 @@ class Run:
         return {
             "id": self.id,
             "agent_id": self.agent.id,
-            "build_id": self.agent.build_id,
+            "build_id": self.build_id,
             "status": self.status,
             "source": self.source,
             "started_at": optional_timestamp(self.started_at),

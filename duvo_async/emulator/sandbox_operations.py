@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from duvo_async.emulator.exchange import ApiError, Response, json_response, timestamp
+from duvo_async.emulator.exchange import ApiError, Response, json_response, origin, timestamp
 from duvo_async.emulator.multipart import read_form
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.sandboxes import (
@@ -35,10 +35,11 @@ class SandboxOperations:
 
     def routes(self) -> tuple[Route, ...]:
         """Where they are found."""
-        files = "/v1/sandboxes/{sandbox_id}/files"
+        sandbox = "/v2/sandboxes/{sandbox_id}"
+        files = f"{sandbox}/files"
         return (
-            Route("POST", "/v1/sandboxes", self.create),
-            Route("POST", "/v1/sandboxes/{sandbox_id}/upload-urls", self.create_upload_url),
+            Route("POST", "/v2/sandboxes", self.create),
+            Route("POST", f"{sandbox}/upload-urls", self.create_upload_url),
             Route("GET", files, self.list_files, frozenset({"path"})),
             Route("POST", files, self.upload_file),
         )
@@ -55,10 +56,8 @@ class SandboxOperations:
         given = read_object(call.request, _CREATE_UPLOAD_URL)["path"]
         sandbox = self._find(call)
         path = _free_path(sandbox, given)
-        # Only the caller knows by which of its names it reaches this server.
-        origin = f"http://{call.request.headers.get('host', 'localhost')}"
         data = {
-            "upload_url": origin + self.storage.sign(sandbox.id, path, call.now),
+            "upload_url": origin(call.request) + self.storage.sign(sandbox.id, path, call.now),
             "path": path,
             "expires_in_seconds": self.storage.ttl,
         }

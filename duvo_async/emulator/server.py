@@ -11,6 +11,7 @@ from yarl import URL
 
 from duvo_async.emulator.core import Core
 from duvo_async.emulator.courier import Courier
+from duvo_async.emulator.downloads import Download
 from duvo_async.emulator.exchange import Request, Response
 
 _GRACE = 0.05
@@ -38,12 +39,12 @@ class _Shell:
     core: Core
     courier: Courier
 
-    async def answer(self, incoming: web.Request) -> web.Response:
+    async def answer(self, incoming: web.Request) -> web.StreamResponse:
         path, _, query = incoming.raw_path.partition("?")
         headers = {name: ", ".join(incoming.headers.getall(name)) for name in incoming.headers}
         request = Request(incoming.method, path, query, headers)
         try:
-            if self.core.takes_upload(request):
+            if self.core.is_transfer(request):
                 response = await self._stream(incoming, request)
             else:
                 body = await _read(incoming, self.core.max_body_bytes + 1)
@@ -51,17 +52,33 @@ class _Shell:
         except ConnectionError:  # the client left in the middle: nobody hears the answer
             return web.Response(status=400)
         self.courier.wake()
+        if isinstance(response, web.StreamResponse):
+            return response
         return web.Response(status=response.status, headers=response.headers, body=response.body)
 
-    async def _stream(self, incoming: web.Request, request: Request) -> Response:
-        upload = self.core.open_upload(request)
-        if isinstance(upload, Response):
+    async def _stream(
+        self, incoming: web.Request, request: Request
+    ) -> Response | web.StreamResponse:
+        transfer = self.core.open_transfer(request)
+        if isinstance(transfer, Response):
             await _read(incoming, 0)
-            return upload
-        with upload:
+            return transfer
+        with transfer:
+            if isinstance(transfer, Download):
+                return await _send(incoming, transfer)
             async for chunk in incoming.content.iter_any():
-                upload.write(chunk)
-            return self.core.finish_upload(request, upload)
+                transfer.write(chunk)
+            return self.core.finish_upload(request, transfer)
+
+
+async def _send(incoming: web.Request, download: Download) -> web.StreamResponse:
+    """Sends a file as fast as the client takes it."""
+    response = web.StreamResponse(status=download.head.status, headers=download.head.headers)
+    await response.prepare(incoming)
+    for chunk in download.chunks():
+        await response.write(chunk)
+    await response.write_eof()
+    return response
 
 
 async def _read(incoming: web.Request, limit: int) -> bytes:

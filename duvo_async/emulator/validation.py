@@ -63,6 +63,18 @@ def boolean(value: object) -> str | None:
     return None if isinstance(value, bool) else "a boolean"
 
 
+def moment(value: object) -> str | None:
+    """Checks for a date and time as a string, with its offset from UTC."""
+    complaint = "an ISO 8601 date and time with its offset"
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        return complaint
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return complaint  # such as the 30th of February
+    return None
+
+
 def text_map(value: object) -> str | None:
     """Checks for an object whose values are strings."""
     if not isinstance(value, dict):
@@ -186,6 +198,40 @@ def read_choice(query: Mapping[str, str], name: str, choices: Collection[str]) -
     return value
 
 
+def read_text(
+    query: Mapping[str, str], name: str, minimum: int = 0, maximum: int | None = None
+) -> str | None:
+    """Reads a parameter that is any text of a certain length; None when it is absent.
+
+    Args:
+        query: The query's parameters.
+        name: The parameter's name.
+        minimum: How many characters it has at least.
+        maximum: How many it has at most; None for no limit.
+
+    Raises:
+        ApiError: 400 when it is shorter or longer.
+    """
+    value = query.get(name)
+    if value is None:
+        return None
+    if len(value) < minimum or (maximum is not None and len(value) > maximum):
+        bound = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
+        raise ApiError(400, f"query.{name} must have {bound} characters")
+    return value
+
+
+def read_id(name: str, value: str) -> str:
+    """Reads a parameter of the path that is a UUID, in lower case.
+
+    Raises:
+        ApiError: 400 when it is none.
+    """
+    if complaint := uuid(value):
+        raise ApiError(400, f"path.{name} must be {complaint}")
+    return value.lower()
+
+
 def read_uuid(query: Mapping[str, str], name: str) -> str | None:
     """Reads a parameter that is a UUID, in lower case; None when it is absent.
 
@@ -209,9 +255,6 @@ def read_moment(query: Mapping[str, str], name: str) -> float:
     value = query.get(name)
     if value is None:
         return -math.inf
-    try:
-        if _MOMENT.fullmatch(value):
-            return datetime.fromisoformat(value).timestamp()
-    except ValueError:
-        pass  # such as the 30th of February
-    raise ApiError(400, f"query.{name} must be an ISO 8601 date and time with its offset")
+    if complaint := moment(value):
+        raise ApiError(400, f"query.{name} must be {complaint}")
+    return datetime.fromisoformat(value).timestamp()

@@ -7,6 +7,7 @@ from attrs import frozen
 
 from duvo_async.errors import HumanRequestPending, RunFailed
 from duvo_async.models._open_enum import OpenEnum
+from duvo_async.models.evaluations import Evaluation
 from duvo_async.models.human_requests import HumanRequest
 
 
@@ -103,8 +104,8 @@ class Run:
 
 
 @frozen(kw_only=True)
-class RunSummary:
-    """A run as a list of runs shows it.
+class FollowedRun:
+    """A run as a list of runs shows it, as far as those who wait for runs read it.
 
     Attributes:
         id: The run's UUID.
@@ -129,6 +130,45 @@ class RunSummary:
     updated_at: datetime
     source: str | None = None
     title: str | None = None
+
+
+@frozen(kw_only=True)
+class RunSummary(FollowedRun):
+    """A run as a list of runs shows it.
+
+    Attributes:
+        id: The run's UUID.
+        agent_id: UUID of the assignment.
+        build_id: UUID of the build that it runs.
+        status: What it is doing.
+        started_at: When it began to work. None before that.
+        completed_at: When it ended. None before that.
+        created_at: When it was asked for.
+        updated_at: When it last changed.
+        source: What started it, for example `api`. None when the API does not say.
+        title: What the API calls it. None when it has no name.
+        run_number: Its number among the runs of its agent. None when the API does not say.
+        agent_name: The agent's name. None when the API does not say.
+        user_id: UUID of the person whose run it is. None when it is nobody's.
+        case_queue_item_id: UUID of the case that it works on. None when it works on none.
+        case_title: That case's title. None when it works on none.
+        case_queue_id: UUID of the queue that has the case. None when it works on none.
+        case_queue_name: That queue's name. None when it works on none.
+        postponed_to: When its case is to be taken up again. None when it is not postponed.
+        submitted_prompt_count: How many messages people gave it. None when the API does not say.
+        eval_summaries: How its work was judged. None when it was not.
+    """
+
+    run_number: int | None = None
+    agent_name: str | None = None
+    user_id: str | None = None
+    case_queue_item_id: str | None = None
+    case_title: str | None = None
+    case_queue_id: str | None = None
+    case_queue_name: str | None = None
+    postponed_to: datetime | None = None
+    submitted_prompt_count: int | None = None
+    eval_summaries: Evaluation | None = None
 
 
 @frozen(kw_only=True)

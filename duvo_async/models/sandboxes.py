@@ -5,12 +5,7 @@ from datetime import datetime
 from attrs import field, frozen
 
 from duvo_async.models._open_enum import OpenEnum
-
-
-def _without_query(url: str) -> str:
-    """Keep the signature of a presigned URL out of a repr."""
-    base, query, _ = url.partition("?")
-    return repr(base + ("?…" if query else ""))
+from duvo_async.models._signed import without_query
 
 
 @frozen(kw_only=True)
@@ -37,7 +32,7 @@ class UploadUrl:
         expires_in_seconds: For how long it is good.
     """
 
-    upload_url: str = field(repr=_without_query)
+    upload_url: str = field(repr=without_query)
     path: str
     expires_in_seconds: float
 
@@ -68,7 +63,7 @@ class SandboxFile:
 
 @frozen(kw_only=True)
 class UploadedFile:
-    """A file that has arrived in a sandbox.
+    """A file that has arrived: in a sandbox, or among the team's files.
 
     Attributes:
         path: Where it is.

@@ -7,10 +7,10 @@ from duvo_async.models.sandboxes import UploadedFile
 
 @frozen(kw_only=True)
 class UploadProgress:
-    """How far a file on its way into a sandbox has come.
+    """How far a file on its way to Duvo has come.
 
     Attributes:
-        path: Where in the sandbox it goes.
+        path: Where it goes: its path in the sandbox, or its name among the team's files.
         sent: The bytes of it that were given to the network in this attempt.
         total: How many bytes it has.
         attempt: The number of this attempt, from 1. Each begins again at the first byte.

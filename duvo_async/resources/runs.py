@@ -1,22 +1,21 @@
 """Runs: start them, wait for them, talk with them."""
 
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 
 from duvo_async import _operations
 from duvo_async._callbacks import invoke
+from duvo_async._inputs import Inputs, check_inputs
 from duvo_async._items import AsyncItems
+from duvo_async._operations import SortOrder
+from duvo_async._paging import listed
 from duvo_async._planning import Files
 from duvo_async._protocol import Call
 from duvo_async._session import Session, keyed
 from duvo_async.answering import Answers, OnHumanRequest
 from duvo_async.errors import HumanRequestPending
-from duvo_async.fanout import Batch, Inputs, Stop
+from duvo_async.fanout import Batch, Stop
 from duvo_async.filling import Filler
 from duvo_async.models import (
     AnsweredHumanRequest,
@@ -25,6 +24,8 @@ from duvo_async.models import (
     MessagesPage,
     Run,
     RunOutcome,
+    RunStatus,
+    RunSummary,
     StopResult,
 )
 from duvo_async.settings import check_count
@@ -97,6 +98,66 @@ class AsyncRuns:
             ValueError: The id is empty or has a slash.
         """
         return await self._session.call(_operations.get_run(self._session.routes, run_id))
+
+    def list(  # noqa: PLR0913 - the filters
+        self,
+        *,
+        status: RunStatus | str | None = None,
+        agent_id: str | None = None,
+        user_id: str | None = None,
+        case_queue_id: str | None = None,
+        source: str | None = None,
+        search: str | None = None,
+        has_issues: bool | None = None,
+        issue_severity: str | None = None,
+        since: datetime | None = None,
+        digest_id: str | None = None,
+        sort_order: SortOrder | None = None,
+        page_size: int = _operations.MAX_RUNS,
+        limit: int | None = None,
+    ) -> AsyncItems[RunSummary]:
+        """List the team's runs: `async for run in duvo.runs.list(status="failed", limit=10)`.
+
+        Args:
+            status: Their status, or `needs_attention`. None for any.
+            agent_id: UUID of their assignment. None for any.
+            user_id: UUID of the person whose runs they are. None for anybody's that the key may
+                see.
+            case_queue_id: UUID of the queue whose cases they work on. None for any, or none.
+            source: What started them, for example `api` or `schedule`. None for anything.
+            search: What their title or their case's has. None for anything.
+            has_issues: Whether their evaluation found issues. None for either.
+            issue_severity: `critical`, `medium` or `low`: the severity of an issue that their
+                evaluation found. None for any, or none.
+            since: The earliest time at which they were asked for. None for any.
+            digest_id: UUID of the digest that they are in. None for any, or none.
+            sort_order: `asc` or `desc`, by the time at which they were asked for. None for the
+                API's default, `desc`: the newest first (API reference, "List Runs").
+            page_size: Runs to ask for at a time, at most 100 (as above).
+            limit: The most runs to give. None for all.
+
+        Returns:
+            An async iterable of the runs, in the short form in which the API lists them.
+
+        Raises:
+            ValueError: An argument is empty or out of range.
+        """
+        ask = partial(
+            _operations.find_runs,
+            self._session.routes,
+            status=status,
+            agent_id=agent_id,
+            user_id=user_id,
+            case_queue_id=case_queue_id,
+            source=source,
+            search=search,
+            has_issues=has_issues,
+            issue_severity=issue_severity,
+            since=since,
+            digest_id=digest_id,
+            sort_order=sort_order,
+        )
+        return listed(self._session, ask, page_size=page_size, limit=limit)
 
     async def wait(
         self,
@@ -244,7 +305,7 @@ class AsyncRuns:
             TypeError: `runs` cannot be iterated over.
         """
         check_wait(timeout, on_human_request=on_human_request)
-        _check_inputs("runs", runs)
+        check_inputs("runs", runs)
         return AsyncItems(
             lambda: self._batch(timeout, on_human_request).outcomes(Given(runs, self._check_run))
         )
@@ -290,9 +351,9 @@ class AsyncRuns:
             TypeError: `messages` is a string, or cannot be iterated over.
         """
         check_wait(timeout, on_human_request=on_human_request)
-        _check_inputs("messages", messages)
+        check_inputs("messages", messages)
         if idempotency_keys is not None:
-            _check_inputs("idempotency_keys", idempotency_keys)
+            check_inputs("idempotency_keys", idempotency_keys)
         if max_outstanding is not None:
             check_count("max_outstanding", max_outstanding)
 
@@ -492,10 +553,3 @@ class AsyncRuns:
                 return
             # Once the run is seen to have ended, one more look finds what it said last.
             ended = await self._waits.pause(run_id)
-
-
-def _check_inputs(name: str, inputs: object) -> None:
-    if isinstance(inputs, (str, bytes)):
-        raise TypeError(f"{name} must be many, not one {type(inputs).__name__}: put it in a list")
-    if not isinstance(inputs, (Iterable, AsyncIterable)):
-        raise TypeError(f"{name} must be an iterable, not {type(inputs).__name__}")

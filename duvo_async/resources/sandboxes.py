@@ -87,7 +87,7 @@ class AsyncSandboxes:
             TypeError: The source is none of the things that can be uploaded.
         """
         manner = Manner(on_progress=on_progress, chunk_size=chunk_size)
-        return await self._uploader.upload(sandbox_id, source, path, manner)
+        return await self._uploader.upload_to_sandbox(sandbox_id, source, path, manner)
 
     async def upload_many(  # noqa: PLR0913 - what is sent, where and how
         self,

@@ -2,6 +2,7 @@ import copy
 import pickle
 from datetime import UTC, datetime
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Any, cast
 
 import attrs
@@ -12,15 +13,60 @@ from hypothesis import strategies as st
 
 import duvo_async
 from duvo_async import (
+    Agent,
+    AgentEditor,
+    AgentIntegration,
+    AgentModel,
+    AgentOverview,
+    AgentReference,
     AnsweredHumanRequest,
+    ApprovalBatch,
+    ApprovalDecision,
+    ApprovalRow,
+    BrowsingModel,
+    BrowsingProvider,
+    Build,
+    BuildConfig,
+    BuildData,
+    BuildModels,
+    Case,
+    CaseDeletion,
+    CaseDisplayStatus,
+    CaseEvent,
+    CaseFilter,
+    CaseHistory,
+    CasePriority,
+    CaseReprocessing,
+    CaseRun,
+    CaseStatus,
+    CaseTrigger,
+    CaseTriggerConflicts,
+    CaseUpdate,
+    DownloadedFile,
+    DownloadProgress,
+    Evaluation,
+    EvaluationStatus,
     HumanAnswer,
     HumanRequest,
     HumanRequestPending,
     HumanRequestType,
+    IssueCounts,
+    Label,
+    MatchSnippet,
     Message,
     MessagesPage,
+    NewAgent,
+    NewBuild,
+    NewCase,
+    Profile,
     Question,
     QuestionOption,
+    Queue,
+    QueueAgents,
+    QueueConsumer,
+    QueueDeletion,
+    QueueProblem,
+    QueueProducer,
     RateLimit,
     Run,
     RunFailed,
@@ -30,13 +76,25 @@ from duvo_async import (
     Sandbox,
     SandboxFile,
     SandboxFileType,
+    Schedule,
+    ScheduleFrequency,
     StopResult,
+    Team,
+    TeamDiscoveryMode,
+    TeamFile,
+    TeamFileDownloadUrl,
+    TeamFileMetadata,
+    TeamFileUploadUrl,
+    TeamMember,
+    TeamSummary,
     ToolCall,
     ToolResult,
     UploadedFile,
     UploadOutcome,
     UploadProgress,
     UploadUrl,
+    UserTriggers,
+    Weekday,
     models,
 )
 from tests.support.properties import unhurried
@@ -88,7 +146,102 @@ FILLED: dict[str, Any] = {
     "Which notes?": ["first", "second"],
 }
 
+EDITOR = AgentEditor(id="user-1", name="Ada", email="ada@duvo.test")
+SCHEDULE = Schedule(
+    id="schedule-1",
+    agent_id="agent-1",
+    enabled=True,
+    frequency=ScheduleFrequency.WEEKLY,
+    timezone="Europe/Prague",
+    day=Weekday.MONDAY,
+)
+CONFIG = BuildConfig(
+    version="v2",
+    data=BuildData(
+        models=BuildModels(
+            agent=AgentModel(model="fast"),
+            browsing=BrowsingModel(provider=BrowsingProvider.GOOGLE, model="sharp"),
+        ),
+        input="Reconcile",
+        files=("a.csv",),
+        skills=None,
+    ),
+)
+BUILD = Build(id="build-1", agent_id="agent-1", name="First", config=CONFIG, schedules=(SCHEDULE,))
+REFERENCE = AgentReference(id="agent-2", name="Rival")
+INTEGRATION = AgentIntegration(
+    id="i", integration_id="service-1", integration_name="Mail", linked_queue_names=("In",)
+)
+
+LABEL = Label(id="label-1", key="region", value="EU", color_hue=200)
+CASE = Case(
+    id="case-1",
+    queue_id="queue-1",
+    title="t",
+    status=CaseStatus.PENDING,
+    created_at=NOON,
+    updated_at=NOON,
+    labels=(LABEL,),
+    search_match_data_snippet=MatchSnippet(before="a", match="b", after="c"),
+)
+APPROVAL_ROW = ApprovalRow(id="row-1", assignee_user_id="user-1", prompt="Pay?")
+APPROVALS = ApprovalBatch(
+    id="batch-1", agent_run_id="run-1", title="t", created_at=NOON, rows=(APPROVAL_ROW,)
+)
+EVALUATION = Evaluation(
+    status=EvaluationStatus.READY, passed=1.0, total=2.0, severity_counts=IssueCounts(critical=1)
+)
+EVENT = CaseEvent(id="event-1", type="created", created_at=NOON)
+CONSUMER = QueueConsumer(agent_id="agent-1", agent_name="Clerk")
+PRODUCER = QueueProducer(
+    agent_id="agent-1", agent_name="Clerk", problems=(QueueProblem.MULTIPLE_TRIGGERS,)
+)
+
 EXAMPLES: list[object] = [
+    LABEL,
+    CASE,
+    APPROVAL_ROW,
+    APPROVALS,
+    EVALUATION,
+    EVENT,
+    CONSUMER,
+    PRODUCER,
+    CaseDeletion(deleted_count=2, interrupted_run_ids=("run-1",)),
+    CaseFilter(status=("failed",), labels={"region": "EU"}, created_at_from=NOON),
+    CaseHistory(case=CASE, events=(EVENT,), approval_batches=(APPROVALS,)),
+    CaseReprocessing(reprocessed_count=2),
+    CaseRun(id="run-1", agent_id="agent-1", status=RunStatus.RUNNING, created_at=NOON),
+    CaseUpdate(updated_count=2),
+    IssueCounts(low=3),
+    MatchSnippet(before="", match="b", after=""),
+    NewCase(title="t", labels=["urgent"], priority=CasePriority.HIGH),
+    Queue(id="queue-1", name="Invoices", created_at=NOON),
+    QueueAgents(queue_name="Invoices", producers=(PRODUCER,), consumers=(CONSUMER,)),
+    QueueDeletion(deleted_case_count=2),
+    Agent(id="agent-1", name="Clerk", created_by=EDITOR, pinned_at=NOON),
+    EDITOR,
+    INTEGRATION,
+    AgentModel(model="fast"),
+    AgentOverview(
+        id="agent-1",
+        name="Clerk",
+        latest_build=BUILD,
+        integration_configs=(INTEGRATION,),
+        user_triggers=UserTriggers(),
+        case_trigger_conflicting_agents=(REFERENCE,),
+    ),
+    REFERENCE,
+    BrowsingModel(provider=BrowsingProvider("brand_new"), model=None),
+    BUILD,
+    CONFIG,
+    BuildData(input=[{"role": "user"}]),
+    BuildModels(browsing=None),
+    CaseTrigger(id="trigger-1", agent_id="agent-1", case_queue_id="queue-1", enabled=True),
+    CaseTriggerConflicts(has_conflict=True, conflicting_agents=(REFERENCE,)),
+    NewAgent(id="agent-1", name="Clerk", build=BUILD),
+    NewBuild(name="First", config={"version": "v2", "data": {}}),
+    SCHEDULE,
+    UserTriggers(slack_mention=True),
     AnsweredHumanRequest(
         id="request-1",
         run_id="run-1",
@@ -98,6 +251,8 @@ EXAMPLES: list[object] = [
         responded_at=NOON,
         created_at=NOON,
     ),
+    DownloadProgress(path="a", received=1, total=None, attempt=1, finished=False),
+    DownloadedFile(path=Path("a"), size_bytes=3),
     HumanAnswer(request_id="request-1", answers={"Which year?": "2026"}),
     FORM,
     Message(
@@ -127,6 +282,14 @@ EXAMPLES: list[object] = [
     Sandbox(sandbox_id="s", expires_at=NOON),
     SandboxFile(name="a", path="/workspace/a", type=SandboxFileType.FILE, size_bytes=3),
     StopResult(success=True),
+    Profile(id="u", email="u@x.test", team_id="t"),
+    Team(id="t", name="n", created_at=NOON, discovery_mode=TeamDiscoveryMode("brand_new")),
+    TeamFile(id="f", name="a", path="a", metadata=TeamFileMetadata(size=3)),
+    TeamFileDownloadUrl(url="https://s.test/a?X-Sig=hush", expires_at=NOON),
+    TeamFileMetadata(mimetype="text/csv", size=3),
+    TeamFileUploadUrl(upload_url="https://s.test/a?X-Sig=hush", path="a", expires_at=NOON),
+    TeamMember(id="u", email="u@x.test"),
+    TeamSummary(id="t", name="n"),
     ToolCall(id="c", name="n"),
     ToolResult(tool_call_id="c"),
     UploadedFile(path="/workspace/a", size_bytes=3),
@@ -139,7 +302,21 @@ MODELS: list[type] = [
     for each in (getattr(models, name) for name in models.__all__)
     if isinstance(each, type) and attrs.has(each)
 ]
-ENUMS = [HumanRequestType, RunStatus, SandboxFileType]
+ENUMS = [
+    ApprovalDecision,
+    BrowsingProvider,
+    CaseDisplayStatus,
+    CasePriority,
+    CaseStatus,
+    EvaluationStatus,
+    HumanRequestType,
+    QueueProblem,
+    RunStatus,
+    SandboxFileType,
+    ScheduleFrequency,
+    TeamDiscoveryMode,
+    Weekday,
+]
 
 
 # --- every model ---------------------------------------------------------------------------------
@@ -177,7 +354,8 @@ def test_a_model_is_made_by_keywords_only(model: type) -> None:
 def test_a_models_docstring_tells_of_every_field(model: type) -> None:
     told = model.__doc__ or ""
     for name in attrs.fields_dict(model):
-        assert f"\n        {name}: " in told or f"\n    {name}: " in told
+        shown = name.lstrip("_")  # an attribute that is shown as a property
+        assert f"\n        {shown}: " in told or f"\n    {shown}: " in told
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: type(each).__name__)

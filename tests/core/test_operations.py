@@ -93,7 +93,7 @@ def body_of(call: Call[Any]) -> Any:  # noqa: ANN401 - JSON
 # --- what is sent --------------------------------------------------------------------------------
 
 PLACES: list[tuple[Make, str, str, str]] = [
-    (health, "GET", "/v1/health", "/v2/health"),
+    (health, "GET", "/v1/health", "/v1/health"),
     (start_run, "POST", "/v1/runs", "/v2/teams/team-7/runs"),
     (get_run, "GET", "/v1/runs/run-1", "/v2/runs/run-1"),
     (list_runs, "GET", "/v1/runs", "/v2/teams/team-7/runs"),

@@ -139,6 +139,12 @@ def test_a_call_is_repeated_as_often_as_the_policy_says(retries: int) -> None:
     assert state.attempts == retries + 1
 
 
+def test_attempts_that_getting_a_token_took_count_too() -> None:
+    tried = APIConnectionError("refused", method="POST", path="host/token", attempts=5)
+    assert retrying(RetryPolicy(retries=4)).delay(tried, repeatable=True) is None
+    assert retrying(RetryPolicy(retries=5)).delay(tried, repeatable=True) is not None
+
+
 def test_the_ceiling_doubles_up_to_its_limit() -> None:
     state = retrying(RetryPolicy(retries=8, initial_delay=0.5, max_delay=8))
     delays = [state.delay(BROKEN, repeatable=True) for _ in range(8)]

@@ -7,6 +7,7 @@ import pytest
 from attrs.exceptions import FrozenInstanceError
 
 from duvo_async import ConfigurationError, CredentialsError, DuvoError
+from duvo_async.credentials import ClientCredentials, Secret
 from duvo_async.settings import APIVersion, Settings
 
 KEY = "dv_0123456789abcdefghijABCDEFGHIJ01"
@@ -17,6 +18,11 @@ def resolve(**given: Any) -> Settings:  # noqa: ANN401 - wrong types as well
 
 
 # --- where a setting comes from ------------------------------------------------------------------
+
+
+def key_of(settings: Settings) -> str:
+    assert isinstance(settings.credentials, Secret)
+    return settings.credentials.reveal()
 
 
 def test_without_anything_but_a_key_it_is_production_v1() -> None:
@@ -36,7 +42,7 @@ def test_the_environment_is_read_where_no_argument_is_given() -> None:
         "DUVO_TEAM_ID": "team-env",
     }
     settings = Settings.resolve(environ=environ)
-    assert settings.api_key.reveal() == "dv_env"
+    assert key_of(settings) == "dv_env"
     assert str(settings.base_url) == "https://env.test"
     assert settings.api_version == "v2"
     assert settings.team_id == "team-env"
@@ -55,7 +61,7 @@ def test_arguments_beat_the_environment() -> None:
         team_id="team-arg",
         environ=environ,
     )
-    assert settings.api_key.reveal() == "dv_arg"
+    assert key_of(settings) == "dv_arg"
     assert str(settings.base_url) == "https://arg.test"
     assert settings.api_version == "v2"
     assert settings.team_id == "team-arg"
@@ -79,7 +85,7 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DUVO_API_KEY", "dv_process")
     monkeypatch.setenv("DUVO_TEAM_ID", "team-process")
     settings = Settings.resolve()
-    assert settings.api_key.reveal() == "dv_process"
+    assert key_of(settings) == "dv_process"
     assert settings.team_id == "team-process"
 
 
@@ -210,15 +216,25 @@ def test_a_version_that_nobody_knows_is_refused(version: object) -> None:
     [
         {"api_version": "v2"},
         {"base_url": "https://api.test/v2"},
-        {"api_version": "v2", "team_id": ""},
-        {"api_version": "v2", "team_id": " "},
-        {"api_version": "v2", "environ": {"DUVO_TEAM_ID": ""}},
-        {"environ": {"DUVO_BASE_URL": "https://api.test/v2"}},
+        {"api_version": "v2", "environ": {"DUVO_API_KEY": KEY, "DUVO_TEAM_ID": ""}},
+        {"api_version": "v2", "environ": {"DUVO_API_KEY": KEY, "DUVO_TEAM_ID": " "}},
     ],
 )
-def test_v2_without_a_team_is_refused(given: dict[str, object]) -> None:
-    with pytest.raises(ConfigurationError, match=r"team_id=.*DUVO_TEAM_ID"):
-        resolve(**given)
+def test_v2_without_a_team_finds_it_later(given: dict[str, object]) -> None:
+    assert resolve(**given).team_id is None
+
+
+@pytest.mark.parametrize("team_id", ["", " ", "\t"])
+def test_a_team_without_a_name_is_refused(team_id: str) -> None:
+    for version in ("v1", "v2"):
+        with pytest.raises(ConfigurationError, match="team_id must not be empty"):
+            resolve(api_version=version, team_id=team_id)
+
+
+@pytest.mark.parametrize("team_id", [7, b"t", ["t"], True])
+def test_a_team_that_is_no_text_is_refused(team_id: object) -> None:
+    with pytest.raises(TypeError, match="team_id must be a string"):
+        resolve(team_id=team_id)
 
 
 def test_v1_needs_no_team_and_takes_one() -> None:
@@ -231,8 +247,43 @@ def test_v1_needs_no_team_and_takes_one() -> None:
 
 @pytest.mark.parametrize("key", [KEY, "x", "eyJhbGciOi.eyJz.sig-_~+/=", "!#$%&'*"])
 def test_any_key_that_a_header_can_hold_is_taken_as_it_is(key: str) -> None:
-    assert resolve(api_key=key).api_key.reveal() == key
-    assert resolve(api_key=None, environ={"DUVO_API_KEY": key}).api_key.reveal() == key
+    assert key_of(resolve(api_key=key)) == key
+    assert key_of(resolve(api_key=None, environ={"DUVO_API_KEY": key})) == key
+
+
+CLIENT = {"DUVO_CLIENT_ID": "id-1", "DUVO_CLIENT_SECRET": "secret-1"}
+
+
+def test_a_client_in_the_environment_is_taken_where_there_is_no_key() -> None:
+    found = resolve(api_key=None, environ=CLIENT).credentials
+    assert found == ClientCredentials("id-1", "secret-1")
+    both = resolve(api_key=None, environ={**CLIENT, "DUVO_API_KEY": KEY})
+    assert key_of(both) == KEY
+    assert key_of(resolve(api_key=KEY, environ=CLIENT)) == KEY
+
+
+@pytest.mark.parametrize("name", CLIENT)
+def test_half_a_client_in_the_environment_is_refused(name: str) -> None:
+    with pytest.raises(CredentialsError, match="DUVO_CLIENT_ID and DUVO_CLIENT_SECRET"):
+        resolve(api_key=None, environ={name: CLIENT[name]})
+
+
+def test_credentials_of_ones_own_are_taken_in_place_of_any_key() -> None:
+    client, environ = ClientCredentials("id-1", "secret-1"), {"DUVO_API_KEY": KEY}
+    assert resolve(api_key=None, auth=client, environ=environ).credentials is client
+
+    def token() -> str:
+        return "t"
+
+    assert resolve(api_key=None, auth=token, environ=environ).credentials is token
+    with pytest.raises(ConfigurationError, match="api_key or auth"):
+        resolve(api_key=KEY, auth=client)
+
+
+@pytest.mark.parametrize("auth", ["token", b"token", 7, {"client_id": "a"}])
+def test_credentials_that_are_none_are_refused(auth: object) -> None:
+    with pytest.raises(TypeError, match="auth must be"):
+        resolve(api_key=None, auth=auth)
 
 
 @pytest.mark.parametrize("key", ["", " ", "\n", "\t \r\n", "\u2003"])
@@ -383,7 +434,7 @@ def test_the_key_is_neither_shown_nor_pickled() -> None:
     assert KEY not in repr(resolve())
     for write in (pickle.dumps, copy.deepcopy, copy.copy):
         with pytest.raises(TypeError, match="credentials"):
-            write(resolve().api_key)
+            write(resolve().credentials)
 
 
 def test_configuration_errors_are_value_errors_of_the_sdk() -> None:

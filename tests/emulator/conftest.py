@@ -7,6 +7,7 @@ import pytest
 from attrs import define
 
 from duvo_async.emulator import Emulator, Request, Response
+from tests.support.queue_api import QueueApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -114,6 +115,17 @@ class Api:
         url: str = response.json()["upload_url"]
         return url.removeprefix("http://emulator.test")
 
+    def send(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Response:
+        """Sends what is given and nothing else."""
+        path, _, query = target.partition("?")
+        return self.emulator.handle(Request(method, path, query, headers or {}, body))
+
     def put(self, target: str, data: bytes, headers: Mapping[str, str] | None = None) -> Response:
         path, _, query = target.partition("?")
         length = {"content-length": str(len(data))} if headers is None else headers
@@ -146,3 +158,8 @@ def make_api(clock: Clock) -> Iterator[Callable[..., Api]]:
 @pytest.fixture
 def api(make_api: Callable[..., Api]) -> Api:
     return make_api()
+
+
+@pytest.fixture
+def queue(api: Api) -> QueueApi:
+    return QueueApi.create(api)

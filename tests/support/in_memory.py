@@ -17,9 +17,10 @@ from duvo_async._transport import TransportError
 from duvo_async._turns import Turns
 from duvo_async.auth import ApiKey
 from duvo_async.client import client_over
+from duvo_async.credentials import Secret
 from duvo_async.emulator import Emulator
 from duvo_async.emulator import Request as EmulatorRequest
-from duvo_async.settings import Secret, Settings
+from duvo_async.settings import Settings
 
 Fault: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 """Answers in the API's place, raises, or gives None to let the request through."""
@@ -89,7 +90,7 @@ async def client_of(  # noqa: PLR0913 - what a client is made of
     session = Session(
         settings,
         InMemoryTransport(emulator, fault),
-        ApiKey(settings.api_key),
+        ApiKey(Secret(emulator.api_key)),
         retry or RetryPolicy(),
         Turns(budget or Budget()),
         random=random.Random(seed).random,  # noqa: S311 - jitter

@@ -1,14 +1,13 @@
-"""The API's operations: what each sends, and what its answer means. Nothing here awaits."""
+"""What is sent about runs, and what the answers mean."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from datetime import datetime
 
 from attrs import evolve
 
-from duvo_async._bodies import ByteStream
 from duvo_async._converter import DecodeProblem, structure
-from duvo_async._protocol import Call, Request, Response, json_body, member, parse_json, request_id
+from duvo_async._operations._fields import filled, moment, post, web_address, whole
+from duvo_async._protocol import Call, Request, Response, member, parse_json, request_id
 from duvo_async._routes import Routes
 from duvo_async.errors import NotFoundError
 from duvo_async.models import (
@@ -17,14 +16,10 @@ from duvo_async.models import (
     Message,
     MessagesPage,
     Run,
-    RunSummary,
-    Sandbox,
-    SandboxFile,
     StopResult,
-    UploadedFile,
-    UploadUrl,
 )
 from duvo_async.models.human_requests import joined
+from duvo_async.models.runs import FollowedRun
 
 MAX_PAGE_SIZE = 50
 """Messages a page (API reference, "Get Run Messages"; one guide says 100)."""
@@ -46,13 +41,13 @@ def start_run(  # noqa: PLR0913 - the fields of the body
 ) -> Call[Run]:
     """Start a run."""
     fields = {
-        "agent_id": _filled("agent_id", agent_id),
-        "message": None if message is None else _filled("message", message),
-        "sandbox_id": None if sandbox_id is None else _filled("sandbox_id", sandbox_id),
-        "webhook_url": None if webhook_url is None else _web_address("webhook_url", webhook_url),
+        "agent_id": filled("agent_id", agent_id),
+        "message": None if message is None else filled("message", message),
+        "sandbox_id": None if sandbox_id is None else filled("sandbox_id", sandbox_id),
+        "webhook_url": None if webhook_url is None else web_address("webhook_url", webhook_url),
     }
     return Call(
-        _post(routes.runs(), fields, idempotency_key),
+        post(routes.runs(), fields, idempotency_key),
         lambda response: member(response.body, "run", Run),
     )
 
@@ -89,23 +84,23 @@ def _gone(request: Request, response: Response) -> NotFoundError:
 
 def list_runs(
     routes: Routes, *, since: datetime, offset: int, limit: int
-) -> Call[tuple[RunSummary, ...]]:
-    """Read a page of the list of runs, in the order of their creation."""
+) -> Call[tuple[FollowedRun, ...]]:
+    """Read a page of the list of runs, in the order of their creation, to follow them."""
     query = (
         ("limit", str(limit)),
         ("offset", str(offset)),
         ("sort_by", "created_at"),
         ("sort_order", "asc"),
-        ("since", since.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"),
+        ("since", moment(since)),
     )
     request = Request(method="GET", path=routes.runs(), query=query)
-    return Call(request, lambda response: member(response.body, "data", tuple[RunSummary, ...]))
+    return Call(request, lambda response: member(response.body, "data", tuple[FollowedRun, ...]))
 
 
 def list_messages(routes: Routes, run_id: str, *, limit: int, offset: int) -> Call[MessagesPage]:
     """Read a page of a run's messages."""
-    _whole("limit", limit, least=1, most=MAX_PAGE_SIZE)
-    _whole("offset", offset, least=0)
+    whole("limit", limit, least=1, most=MAX_PAGE_SIZE)
+    whole("offset", offset, least=0)
     query = (("limit", str(limit)), ("offset", str(offset)))
     request = Request(method="GET", path=routes.messages(run_id), query=query)
     return Call(request, lambda response: structure(parse_json(response.body), MessagesPage))
@@ -115,9 +110,9 @@ def post_message(
     routes: Routes, run_id: str, *, message: str, idempotency_key: str | None
 ) -> Call[Message]:
     """Say something to a run."""
-    fields = {"message": _filled("message", message)}
+    fields = {"message": filled("message", message)}
     return Call(
-        _post(routes.messages(run_id), fields, idempotency_key),
+        post(routes.messages(run_id), fields, idempotency_key),
         lambda response: member(response.body, "message", Message),
     )
 
@@ -138,7 +133,7 @@ def respond(  # noqa: PLR0913 - the parts of the path and the fields of the body
         raise TypeError(f"approved must be True or False, not {approved!r}")
     fields = {"approved": approved, "answers": None if answers is None else _texts(answers)}
     return Call(
-        _post(routes.respond(run_id, request_id), fields, idempotency_key),
+        post(routes.respond(run_id, request_id), fields, idempotency_key),
         lambda response: member(response.body, "human_request", AnsweredHumanRequest),
     )
 
@@ -148,7 +143,7 @@ def _texts(answers: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
         raise TypeError("answers must map each question's text to its answer")
     if not answers:
         raise ValueError("answers must not be empty")
-    return {_filled("a question", text): joined(answer) for text, answer in answers.items()}
+    return {filled("a question", text): joined(answer) for text, answer in answers.items()}
 
 
 def stop_run(routes: Routes, run_id: str, *, idempotency_key: str | None) -> Call[StopResult]:
@@ -157,75 +152,3 @@ def stop_run(routes: Routes, run_id: str, *, idempotency_key: str | None) -> Cal
         Request(method="POST", path=routes.stop(run_id), idempotency_key=idempotency_key),
         lambda response: structure(parse_json(response.body), StopResult),
     )
-
-
-def create_sandbox(routes: Routes, *, idempotency_key: str | None) -> Call[Sandbox]:
-    """Make a sandbox."""
-    return Call(
-        Request(method="POST", path=routes.sandboxes(), idempotency_key=idempotency_key),
-        lambda response: structure(parse_json(response.body), Sandbox),
-    )
-
-
-def create_upload_url(
-    routes: Routes, sandbox_id: str, *, path: str, idempotency_key: str | None
-) -> Call[UploadUrl]:
-    """Ask for a presigned URL."""
-    fields = {"path": _filled("path", path)}
-    return Call(_post(routes.upload_urls(sandbox_id), fields, idempotency_key), _upload_url)
-
-
-def _upload_url(response: Response) -> UploadUrl:
-    url = structure(parse_json(response.body), UploadUrl)
-    if not _is_web_address(url.upload_url):
-        raise DecodeProblem(("expected an http or https URL @ $.upload_url",))
-    return url
-
-
-def list_files(routes: Routes, sandbox_id: str, *, path: str) -> Call[tuple[SandboxFile, ...]]:
-    """List a directory of a sandbox."""
-    query = (("path", _filled("path", path)),)
-    request = Request(method="GET", path=routes.sandbox_files(sandbox_id), query=query)
-    return Call(request, lambda response: member(response.body, "files", tuple[SandboxFile, ...]))
-
-
-def upload_file(routes: Routes, sandbox_id: str, form: ByteStream) -> Call[UploadedFile]:
-    """Send a form with a file of at most 10 MB and its path."""
-    request = Request(method="POST", path=routes.sandbox_files(sandbox_id), body=form)
-    return Call(request, lambda response: structure(parse_json(response.body), UploadedFile))
-
-
-def _post(path: str, fields: Mapping[str, object], idempotency_key: str | None) -> Request:
-    return Request(
-        method="POST", path=path, body=json_body(fields), idempotency_key=idempotency_key
-    )
-
-
-def _filled(name: str, value: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
-    if not value.strip():
-        raise ValueError(f"{name} must not be empty")
-    return value
-
-
-def _web_address(name: str, value: str) -> str:
-    if not _is_web_address(_filled(name, value)):
-        raise ValueError(f"{name} must be an http or https URL")
-    return value
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        place = urlsplit(url)
-        return place.scheme in {"http", "https"} and bool(place.hostname)
-    except ValueError:
-        return False
-
-
-def _whole(name: str, value: int, *, least: int, most: int | None = None) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
-    if value < least or (most is not None and value > most):
-        upper = "" if most is None else f" and at most {most}"
-        raise ValueError(f"{name} must be at least {least}{upper}, not {value}")

@@ -1,0 +1,49 @@
+"""Inputs of any number: from an iterable or an async iterable, read as they are needed."""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from itertools import islice
+from typing import TypeAlias, TypeVar, cast
+
+from duvo_async._callbacks import invoke
+
+_T = TypeVar("_T")
+Inputs: TypeAlias = Iterable[_T] | AsyncIterable[_T]
+"""Anything that can be iterated over, however long, read as it is needed."""
+
+
+def check_inputs(name: str, inputs: object) -> None:
+    """Insist on many.
+
+    Raises:
+        TypeError: It is a single text, or cannot be iterated over.
+    """
+    if isinstance(inputs, (str, bytes)):
+        raise TypeError(f"{name} must be many, not one {type(inputs).__name__}: put it in a list")
+    if not isinstance(inputs, (Iterable, AsyncIterable)):
+        raise TypeError(f"{name} must be an iterable, not {type(inputs).__name__}")
+
+
+async def batched(inputs: Inputs[_T], size: int) -> AsyncGenerator[list[_T], None]:
+    """Read inputs a batch at a time, a plain iterable of a blocking caller in his thread.
+
+    Args:
+        inputs: The inputs.
+        size: How many make a batch; the last one may have fewer.
+    """
+    if not isinstance(inputs, AsyncIterable):
+        iterator = iter(inputs)
+
+        def take(iterator: Iterator[_T]) -> list[_T]:
+            return list(islice(iterator, size))
+
+        while batch := cast("list[_T]", await invoke(take, iterator)):
+            yield batch
+        return
+    batch: list[_T] = []
+    async for each in inputs:
+        batch.append(each)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

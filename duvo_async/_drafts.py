@@ -125,12 +125,15 @@ def open_draft(to: str, name: str, *, overwrite: bool) -> Draft:
     place = Path(to)
     with _writing(place):
         target = place / name if place.is_dir() else place
-        if target.is_dir():
-            raise DownloadTargetError(f"{target} is a directory")
         if target is place and to.endswith(_SEPARATORS):
             raise DownloadTargetError(f"{to} is no folder")
-        if not overwrite and os.path.lexists(target):
-            raise FileExistsError
+    with _writing(target):
+        if target.is_dir():
+            raise DownloadTargetError(f"{target} is a directory")
+        with suppress(FileNotFoundError):
+            target.lstat()  # which has something against a name that cannot be
+            if not overwrite:
+                raise FileExistsError
         # Beside it, so that it need not be copied to get there.
         location = target.with_name(f".duvo-{uuid4().hex}.part")
         return Draft(target, location, location.open("xb"), overwrite=overwrite)

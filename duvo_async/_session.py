@@ -192,7 +192,7 @@ class Session:
         request = await self._placed(self.options.timed(call.request))
         response, sent_as = await self._send(request, attempts, lane, turn)
         error = _protocol.failure(request, response, attempts)
-        if error is not None and sent_as is not None and self.auth.refused(sent_as, error):
+        if error is not None and sent_as is not None and await self.auth.refused(sent_as, error):
             response, _ = await self._send(request, attempts, lane, None)
             error = _protocol.failure(request, response, attempts)
         if error is not None:

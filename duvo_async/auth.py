@@ -33,7 +33,7 @@ class Auth(Protocol):
         """Give the value of the Authorization header."""
         ...
 
-    def refused(self, authorization: Secret, error: APIStatusError) -> bool:
+    async def refused(self, authorization: Secret, error: APIStatusError) -> bool:
         """Hear that the API answered with an error to a request that had this header.
 
         Args:
@@ -89,7 +89,7 @@ class ApiKey:
         """Give the value of the Authorization header."""
         return self._header
 
-    def refused(self, authorization: Secret, error: APIStatusError) -> bool:  # noqa: ARG002 - Auth's
+    async def refused(self, authorization: Secret, error: APIStatusError) -> bool:  # noqa: ARG002 - Auth's
         """Know of no other key."""
         return False
 
@@ -133,9 +133,9 @@ class CallableAuth:
             f"auth() gave what is no token: {problem}. Return the token alone, without 'Bearer'"
         )
 
-    def refused(self, authorization: Secret, error: APIStatusError) -> bool:  # noqa: ARG002 - Auth's
-        """Have the request sent once more: the next token may be another."""
-        return _is_of_the_token(error)
+    async def refused(self, authorization: Secret, error: APIStatusError) -> bool:
+        """Have the request sent once more if the callable gives another token now."""
+        return _is_of_the_token(error) and await self.authorization() != authorization
 
     def redact(self, data: bytes) -> bytes:
         """Blot the tokens out of what a server sent, should it repeat one."""
@@ -189,7 +189,7 @@ class TokenAuth:
             token = await self._next.join()
         return token.header
 
-    def refused(self, authorization: Secret, error: APIStatusError) -> bool:
+    async def refused(self, authorization: Secret, error: APIStatusError) -> bool:
         """Drop a token that the API does not take any more, unless there is another already."""
         if not _is_of_the_token(error):
             return False

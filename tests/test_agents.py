@@ -53,13 +53,12 @@ def blocking(served: Emulator, request: pytest.FixtureRequest) -> Iterator[Duvo]
 
 @pytest.fixture
 def agents(duvo: AsyncDuvo) -> AsyncAgents:
-    return AsyncAgents(duvo._session)  # noqa: SLF001
+    return duvo.agents
 
 
 @pytest.fixture
 def mirror(blocking: Duvo) -> Agents:
-    mirrored = AsyncAgents(blocking._mirrored._session)  # noqa: SLF001
-    return Agents(blocking._bridge, mirrored)  # noqa: SLF001
+    return blocking.agents
 
 
 @pytest.mark.anyio

@@ -69,13 +69,12 @@ def blocking(served: Emulator, request: pytest.FixtureRequest) -> Iterator[Duvo]
 
 @pytest.fixture
 def builds(duvo: AsyncDuvo) -> AsyncBuilds:
-    return AsyncBuilds(duvo._session)  # noqa: SLF001
+    return duvo.builds
 
 
 @pytest.fixture
 def mirror(blocking: Duvo) -> Builds:
-    mirrored = AsyncBuilds(blocking._mirrored._session)  # noqa: SLF001
-    return Builds(blocking._bridge, mirrored)  # noqa: SLF001
+    return blocking.builds
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from duvo_async import (
     NotFoundError,
 )
 from duvo_async.emulator import Emulator, Say
-from duvo_async.mirrors import Agents, CaseTriggers
-from duvo_async.resources.agents import AsyncAgents
+from duvo_async.mirrors import CaseTriggers
 from duvo_async.resources.case_triggers import AsyncCaseTriggers
 from tests.support.generations import GENERATIONS, blocking_client_of, client_of
 
@@ -41,13 +40,12 @@ def blocking(served: Emulator, request: pytest.FixtureRequest) -> Iterator[Duvo]
 
 @pytest.fixture
 def triggers(duvo: AsyncDuvo) -> AsyncCaseTriggers:
-    return AsyncAgents(duvo._session).case_triggers  # noqa: SLF001
+    return duvo.agents.case_triggers
 
 
 @pytest.fixture
 def mirror(blocking: Duvo) -> CaseTriggers:
-    mirrored = AsyncAgents(blocking._mirrored._session)  # noqa: SLF001
-    return Agents(blocking._bridge, mirrored).case_triggers  # noqa: SLF001
+    return blocking.agents.case_triggers
 
 
 @pytest.fixture

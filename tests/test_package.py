@@ -13,7 +13,7 @@ import pytest
 import duvo_async
 from duvo_async import errors, models
 
-NO_CLASSES = {"JSON", "NOT_GIVEN", "NotGiven", "__version__"}
+NO_CLASSES = {"JSON", "Labels", "NOT_GIVEN", "NotGiven", "__version__"}
 PUBLIC = [name for name in duvo_async.__all__ if name not in NO_CLASSES]
 
 

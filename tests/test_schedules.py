@@ -13,8 +13,7 @@ from duvo_async import (
     Weekday,
 )
 from duvo_async.emulator import Emulator, Say
-from duvo_async.mirrors import Agents, Schedules
-from duvo_async.resources.agents import AsyncAgents
+from duvo_async.mirrors import Schedules
 from duvo_async.resources.schedules import AsyncSchedules
 from tests.support.generations import GENERATIONS, blocking_client_of, client_of
 
@@ -41,13 +40,12 @@ def blocking(served: Emulator, request: pytest.FixtureRequest) -> Iterator[Duvo]
 
 @pytest.fixture
 def schedules(duvo: AsyncDuvo) -> AsyncSchedules:
-    return AsyncAgents(duvo._session).schedules  # noqa: SLF001
+    return duvo.agents.schedules
 
 
 @pytest.fixture
 def mirror(blocking: Duvo) -> Schedules:
-    mirrored = AsyncAgents(blocking._mirrored._session)  # noqa: SLF001
-    return Agents(blocking._bridge, mirrored).schedules  # noqa: SLF001
+    return blocking.agents.schedules
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -353,8 +353,9 @@ def test_a_client_that_was_never_used_has_no_thread() -> None:
     duvo.close()
 
 
-def _script(emulator: Emulator, body: str, *options: str) -> "subprocess.Popen[str]":
-    """Run a program that uses the emulator, with warnings as errors."""
+@contextmanager
+def _script(emulator: Emulator, body: str, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a program that uses the emulator, with warnings as errors; it ends with the test."""
     program = "import os\nfrom duvo_async import *\n" + textwrap.dedent(body)
     environment = {
         **os.environ,
@@ -362,13 +363,17 @@ def _script(emulator: Emulator, body: str, *options: str) -> "subprocess.Popen[s
         "DUVO_API_BASE_URL": emulator.url,
         "AGENT": emulator.add_agent([Sleep(3600)]),
     }
-    return subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-W", "error", *options, "-c", program],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # one that hangs would hang the tests
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
@@ -423,10 +428,7 @@ def test_a_signal_that_interrupts_no_wait_is_noticed_all_the_same(emulator: Emul
                 print("noticed")
     """
     with _script(emulator, program) as process:
-        try:
-            output = process.communicate(timeout=30)
-        finally:
-            process.kill()
+        output = process.communicate(timeout=30)
     assert output == ("noticed\n", "")
 
 

@@ -140,7 +140,7 @@ def _credentials(session: Session, origin: str) -> Any:  # noqa: ANN401 - a clas
                 finally:
                     session.turns.release(turn)
                 self.failure = failure(asked, answer, 1)
-                if self.failure is None or not session.auth.refused(sent_as, self.failure):
+                if self.failure is None or not await session.auth.refused(sent_as, self.failure):
                     return
 
     return Credentials()

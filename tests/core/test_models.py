@@ -20,6 +20,7 @@ from duvo_async import (
     AgentOverview,
     AgentReference,
     AnsweredHumanRequest,
+    APIResponse,
     ApprovalBatch,
     ApprovalDecision,
     ApprovalRow,
@@ -198,6 +199,7 @@ PRODUCER = QueueProducer(
 )
 
 EXAMPLES: list[object] = [
+    APIResponse(value=7, status=200, headers={}, request_id="request-1", attempts=1),
     LABEL,
     CASE,
     APPROVAL_ROW,
@@ -279,6 +281,7 @@ EXAMPLES: list[object] = [
         created_at=NOON,
         updated_at=NOON,
     ),
+    APIResponse(value=7, status=200, headers={"x": "1"}, request_id="q", attempts=1),
     Sandbox(sandbox_id="s", expires_at=NOON),
     SandboxFile(name="a", path="/workspace/a", type=SandboxFileType.FILE, size_bytes=3),
     StopResult(success=True),

@@ -133,7 +133,7 @@ def test_the_generations_differ_in_their_paths_alone(
     first, second = make(V1).request, make(V2).request
     assert (first.query, first.body) == (second.query, second.body)
     assert first.mutates is second.mutates is (method == "POST")
-    assert v1 != v2
+    assert (v1 == v2) is (make is health)  # which no document has in v2
 
 
 @pytest.mark.parametrize("make", [health, get_run])

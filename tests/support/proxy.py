@@ -19,13 +19,16 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 
 @frozen(kw_only=True)
 class Fault:
-    """What happens to one request, once a part of its body has come.
+    """What happens to one request, once a part of its body has come, or of the answer's body.
 
     - `cut` passes that part on, and resets the connections to the client and to the server.
     - `stall` passes it on, takes no more and says nothing, on a connection that stays open.
     - `slow` passes the rest on as well, and waits before each piece.
     - `late` passes all of it on, and waits before it gives the answer back.
     - `lose` passes all of it on, waits for the answer, and resets the connection to the client.
+    - `end` passes on that part of the answer's body, and ends the connection to the client.
+    - `reset` passes it on too, and resets that connection.
+    - `hang` passes it on too, and says no more, on a connection that stays open.
     - `answer` says what it was told, and passes nothing on. Before the end of the body it closes
       the connection then.
 
@@ -33,14 +36,15 @@ class Fault:
         kind: What happens.
         method: Of which requests.
         path: How their paths end.
-        after: The part of the body that comes before it happens, from 0 to 1.
+        after: The part of the body that comes before it happens, from 0 to 1: of the answer's for
+            `end`, `reset` and `hang`.
         seconds: How long `slow` and `late` wait.
         status: What `answer` says.
         headers: What else it says; there is no body.
         reads_on: Whether `answer` lets the client send the rest before it closes the connection.
     """
 
-    kind: Literal["none", "cut", "stall", "slow", "late", "lose", "answer"]
+    kind: Literal["none", "cut", "stall", "slow", "late", "lose", "end", "reset", "hang", "answer"]
     method: str = "PUT"
     path: str = ""
     after: float = 1.0
@@ -133,8 +137,16 @@ class Proxy:
             answer = fault.answer()
         else:
             answer = await self._ask(head, reader, seen, fault)
+        if fault.kind in {"end", "reset", "hang"}:
+            answer = _part(answer, fault.after)
         writer.write(answer)
         await writer.drain()
+        if fault.kind == "reset":
+            raise ConnectionResetError
+        if fault.kind == "hang":
+            await asyncio.get_running_loop().create_future()  # until the proxy is closed
+        if fault.kind == "end":
+            return False
         if fault.kind != "answer" or fault.after == 1:
             return True
         writer.write_eof()
@@ -205,6 +217,12 @@ async def _take(
         if server is not None:
             server.write(piece)
             await server.drain()
+
+
+def _part(answer: bytes, share: float) -> bytes:
+    """Give the head of an answer and a part of its body."""
+    head, blank, body = answer.partition(b"\r\n\r\n")
+    return head + blank + body[: int(len(body) * share)]
 
 
 @asynccontextmanager

@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from time import monotonic, perf_counter, time
 from typing import TypeVar
-from uuid import uuid4
 
 from attrs import define, evolve, field
 
 from duvo_async import _operations, _protocol
 from duvo_async._converter import DecodeProblem
 from duvo_async._deprecation import Deprecations
+from duvo_async._options import Options, keyed
 from duvo_async._pacing import Lane
-from duvo_async._protocol import Body, Call, Request, Response, Window
+from duvo_async._protocol import Call, Request, Response, Window
 from duvo_async._recording import current
 from duvo_async._retry import Retrying, RetryPolicy
 from duvo_async._routes import TEAM, Routes, segment
@@ -87,7 +87,7 @@ class Session:
         self._heard = _Heard()
         self._team: SingleFlight[str] = SingleFlight(self._find_team)
 
-    def with_options(self, options: "Options", retry: RetryPolicy | None = None) -> "Session":
+    def with_options(self, options: Options, retry: RetryPolicy | None = None) -> "Session":
         """Make a session with other options that shares all else with this one.
 
         Args:
@@ -309,45 +309,6 @@ class Session:
 
 
 @define
-class Options:
-    """What a light client says once for all of its requests.
-
-    Attributes:
-        timeout: Seconds for one attempt of one request. None for what the client was told.
-        idempotency_key: The key of its one mutating request. None makes one for each.
-    """
-
-    timeout: float | None = None
-    idempotency_key: str | None = None
-    _first: tuple[str, str, Body] | None = None
-
-    def timed(self, request: Request) -> Request:
-        """Give a request the time-out, unless it has one of its own."""
-        if self.timeout is None or request.timeout is not None:
-            return request
-        return evolve(request, timeout=self.timeout)
-
-    def keyed(self, request: Request) -> Request:
-        """Give a mutating request the key, unless it has one of its own.
-
-        Raises:
-            ValueError: It is another one than the first, which had the key already.
-        """
-        if self.idempotency_key is None or not request.mutates or request.idempotency_key:
-            return request
-        what = (request.method, request.path, request.body)
-        if self._first is None:
-            self._first = what
-        if self._first != what:
-            # The API would take it for the first one, and do nothing.
-            raise ValueError(
-                "the idempotency_key of with_options() was used for another request: it is for "
-                "one call that makes one request"
-            )
-        return evolve(request, idempotency_key=self.idempotency_key)
-
-
-@define
 class _Heard:
     """What the API told: common to a session and the light ones made of it."""
 
@@ -355,21 +316,6 @@ class _Heard:
     clock_offset: float = field(factory=lambda: time() - monotonic())
     team: str | None = None
     deprecations: Deprecations = field(factory=Deprecations)
-
-
-def keyed(request: Request) -> Request:
-    """Give a mutating request its idempotency key, once for all of its attempts."""
-    if not request.mutates:
-        return request
-    if request.idempotency_key is None:
-        return evolve(request, idempotency_key=str(uuid4()))
-    # Stripped of nothing and quoted by nobody: what cannot stand in a header is the caller's error.
-    key = request.idempotency_key
-    if not isinstance(key, str):
-        raise TypeError(f"idempotency_key must be a string, not {type(key).__name__}")
-    if not key.isascii() or not key.isprintable() or not key.strip():
-        raise ValueError("idempotency_key must be printable ASCII and not empty")
-    return request
 
 
 def _without_answer(error: TransportError, request: Request, attempts: int) -> APIError:

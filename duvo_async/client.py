@@ -6,9 +6,10 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from duvo_async import _operations
 from duvo_async._operations import Data, Params
+from duvo_async._options import Options
 from duvo_async._recording import recording
 from duvo_async._retry import RetryPolicy
-from duvo_async._session import Options, Session
+from duvo_async._session import Session
 from duvo_async._transport import AiohttpTransport, HTTPSession
 from duvo_async._turns import turns_for
 from duvo_async.auth import make_auth
@@ -275,7 +276,8 @@ class AsyncDuvo:
                 it is.
             idempotency_key: The key of the one mutating request that is made with this client, as
                 `duvo.with_options(idempotency_key="order-7").request(…)`. Another one raises
-                ValueError: the API would take it for the first. None makes a key for each.
+                ValueError: the API would take it for the first. Uploads and fan-outs have keys of
+                their own. None makes a key for each request.
 
         Returns:
             The client.

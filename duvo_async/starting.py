@@ -6,9 +6,10 @@ from typing import Final, TypeVar
 
 from duvo_async._callbacks import invoke
 from duvo_async._inputs import Inputs
+from duvo_async._options import keyed
 from duvo_async._pacing import Lane
 from duvo_async._protocol import Call
-from duvo_async._session import Session, keyed
+from duvo_async._session import Session
 from duvo_async.errors import ClientClosedError
 from duvo_async.fanout import Batch
 from duvo_async.models import Run

@@ -11,11 +11,12 @@ from attrs import define, frozen
 from duvo_async import _operations
 from duvo_async._bodies import ByteStream, multipart
 from duvo_async._callbacks import HandlerFailed, tell
+from duvo_async._options import keyed
 from duvo_async._pacing import Lane
 from duvo_async._places import remote_path
 from duvo_async._protocol import Call
 from duvo_async._reading import CHUNK_SIZE, Source
-from duvo_async._session import Session, keyed
+from duvo_async._session import Session
 from duvo_async._sources import UploadSource, check_source, content_type, name_of, opening
 from duvo_async._storage import is_stale, sending
 from duvo_async.errors import APIError, APIStatusError, PayloadTooLargeError

@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -316,11 +317,11 @@ async def test_a_full_disk_is_an_error_and_leaves_nothing(
 
     original = Path.open
 
-    def opening(path: Path, mode: str = "r", *more: object, **named: object) -> object:
+    def opening(path: Path, mode: str = "r", **named: Any) -> Any:  # noqa: ANN401 - as it gives
         if mode == "xb":
             original(path, mode).close()
             return Full()
-        return original(path, mode, *more, **named)  # type: ignore[arg-type,misc] # passed on
+        return original(path, mode, **named)
 
     monkeypatch.setattr(Path, "open", opening)
     with pytest.raises(DownloadTargetError, match=r"cannot write .*/a: No space left") as caught:
@@ -438,12 +439,13 @@ async def test_v1_has_no_files(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_a_blocking_client_has_the_same(served: Emulator, tmp_path: Path) -> None:
-    seen: list[object] = []
+    seen: list[UploadProgress | DownloadProgress] = []
     with blocking_client_of(served, "v2") as duvo:
         assert duvo.files.upload(iter([TEXT]), name="a.csv", on_progress=seen.append).path
         here = duvo.files.download("a.csv", tmp_path, on_progress=seen.append)
         assert here.path.read_bytes() == TEXT
-        assert {type(each) for each in seen} == {UploadProgress, DownloadProgress}
+        assert isinstance(seen[0], UploadProgress)
+        assert isinstance(seen[-1], DownloadProgress)
         assert duvo.files.read_text("a.csv") == TEXT.decode()
         duvo.files.write_text("a.csv", "x")
         duvo.files.rename("a.csv", "b")

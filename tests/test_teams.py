@@ -13,6 +13,7 @@ from duvo_async import (
     UnsupportedOperation,
 )
 from duvo_async.emulator import Emulator
+from duvo_async.settings import APIVersion
 from tests.support.generations import GENERATIONS, blocking_client_of, client_of
 
 NOBODY = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
@@ -104,7 +105,7 @@ async def test_v1_has_no_teams(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.anyio
-async def test_a_profile_says_whose_key_it_is(emulator: Emulator, generation: str) -> None:
+async def test_a_profile_says_whose_key_it_is(emulator: Emulator, generation: APIVersion) -> None:
     async with client_of(emulator, generation) as duvo:
         profile = await duvo.teams.profile()
     assert (profile.id, profile.team_id) == (emulator.user_id, emulator.team_id)

@@ -9,10 +9,11 @@ from duvo_async._callbacks import invoke
 from duvo_async._inputs import Inputs, check_inputs
 from duvo_async._items import AsyncItems
 from duvo_async._operations import SortOrder
+from duvo_async._options import keyed
 from duvo_async._paging import listed
 from duvo_async._planning import Files
 from duvo_async._protocol import Call
-from duvo_async._session import Session, keyed
+from duvo_async._session import Session
 from duvo_async.answering import Answers, OnHumanRequest
 from duvo_async.errors import HumanRequestPending
 from duvo_async.fanout import Batch, Stop

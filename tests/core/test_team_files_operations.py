@@ -216,7 +216,7 @@ def test_urls_are_understood() -> None:
 @pytest.mark.parametrize("call", [upload_url(), download_url()], ids=["upload", "download"])
 @pytest.mark.parametrize("url", [None, 7, "", "a.csv", "ftp://s.test/a", "https:///a", "http://["])
 def test_what_is_no_web_address_is_not_understood(call: Call[Any], url: object) -> None:
-    body = {"signedUrl": url, "filePath": "a"} if call.request.method == "POST" else {"url": url}
+    body: dict[str, object] = {"signedUrl": url, "filePath": "a", "url": url}
     with pytest.raises(DecodeProblem) as caught:
         decoded(call, body)
     assert "hush" not in str(caught.value)

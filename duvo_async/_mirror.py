@@ -11,6 +11,7 @@ from duvo_async._items import AsyncItems
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _A = TypeVar("_A")
+_A_co = TypeVar("_A_co", covariant=True)
 
 
 class Items(Generic[_T]):
@@ -44,12 +45,12 @@ async def _step(batches: AsyncGenerator[_T, None]) -> _T | None:
     return await anext(batches, None)
 
 
-class Mirror(Generic[_A]):
+class Mirror(Generic[_A_co]):
     """The blocking face of an asynchronous object."""
 
     __slots__ = ("_bridge", "_mirrored")
 
-    def __init__(self, bridge: Bridge, mirrored: _A) -> None:
+    def __init__(self, bridge: Bridge, mirrored: _A_co) -> None:
         self._bridge = bridge
         self._mirrored = mirrored
 

@@ -189,7 +189,9 @@ class Session:
         Raises:
             APIError: It did not end well.
         """
-        request = await self._placed(self.options.timed(call.request))
+        request = self.options.timed(call.request)
+        if self.routes.team_id is None and TEAM in request.path:
+            request = await self._placed(request)
         response, sent_as = await self._send(request, attempts, lane, turn)
         error = _protocol.failure(request, response, attempts)
         if error is not None and sent_as is not None and await self.auth.refused(sent_as, error):
@@ -222,8 +224,6 @@ class Session:
 
     async def _placed(self, request: Request) -> Request:
         """Complete a path that names a team which nobody told."""
-        if self.routes.team_id is not None or TEAM not in request.path:
-            return request
         if self._heard.team is None:
             self._heard.team = segment("team_id", await self._team.join())
         return evolve(request, path=request.path.replace(TEAM, self._heard.team))

@@ -132,7 +132,7 @@ async def test_labels_are_listed_page_by_page(queues: AsyncQueues, emulator: Emu
     assert len([label async for label in queues.labels.list(queue.id, limit=2)]) == 2
 
 
-def test_wrong_arguments_of_a_list_fail_at_once(queues: AsyncQueues) -> None:
+async def test_wrong_arguments_of_a_list_fail_at_once(queues: AsyncQueues) -> None:
     with pytest.raises(ValueError, match="limit must be at least 1 and at most 250"):
         queues.list(page_size=251)
     with pytest.raises(ValueError, match="is not an id"):

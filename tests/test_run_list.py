@@ -51,7 +51,7 @@ async def test_runs_are_found_by_what_they_are(duvo: AsyncDuvo, emulator: Emulat
         ({"has_issues": True}, []),
         ({"has_issues": False, "sort_order": "asc"}, [well.id, badly.id]),
     ):
-        assert [run.id async for run in duvo.runs.list(**given)] == found, given  # type: ignore[arg-type] # one each
+        assert [run.id async for run in duvo.runs.list(**given)] == found, given
 
 
 async def test_the_api_has_the_last_word_on_a_status(duvo: AsyncDuvo) -> None:
@@ -59,7 +59,7 @@ async def test_the_api_has_the_last_word_on_a_status(duvo: AsyncDuvo) -> None:
         [run async for run in duvo.runs.list(status="on_holiday")]
 
 
-def test_wrong_arguments_fail_at_once(duvo: AsyncDuvo) -> None:
+async def test_wrong_arguments_fail_at_once(duvo: AsyncDuvo) -> None:
     with pytest.raises(ValueError, match="limit must be at least 1 and at most 100"):
         duvo.runs.list(page_size=0)
     with pytest.raises(ValueError, match="limit must be at least 1"):

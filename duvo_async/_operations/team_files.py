@@ -38,7 +38,8 @@ def create_team_file_upload_url(
 
     def decode(response: Response) -> TeamFileUploadUrl:
         url = read(response)
-        _check_address(url.upload_url, "$.signedUrl")
+        if not is_web_address(url.upload_url):
+            raise DecodeProblem(("expected an http or https URL @ $.signedUrl",))
         return url
 
     return Call(post(routes.file_upload_url(), fields, idempotency_key), decode)
@@ -50,7 +51,8 @@ def create_team_file_download_url(routes: Routes, path: str) -> Call[TeamFileDow
 
     def decode(response: Response) -> TeamFileDownloadUrl:
         url = read(response)
-        _check_address(url.url, "$.url")
+        if not is_web_address(url.url):
+            raise DecodeProblem(("expected an http or https URL @ $.url",))
         return url
 
     return Call(get(routes.file_download_url(path)), decode)
@@ -104,8 +106,3 @@ def _header(name: str, value: str) -> str:
     if not (filled(name, value).isascii() and value.isprintable()):
         raise ValueError(f"{name} {value!r} must be printable ASCII")
     return value
-
-
-def _check_address(url: str, place: str) -> None:
-    if not is_web_address(url):
-        raise DecodeProblem((f"expected an http or https URL @ {place}",))

@@ -234,7 +234,8 @@ def test_an_upload_url_lacks_nothing_that_is_needed(name: str) -> None:
 
 def test_the_text_of_a_file_is_its_content() -> None:
     assert decoded(read(), {"content": "päper\n", "path": "a", **NEW}) == "päper\n"
-    for body in ({"path": "a"}, {"content": None}, {"content": 7}, []):
+    wrong: list[object] = [{"path": "a"}, {"content": None}, {"content": 7}, []]
+    for body in wrong:
         with pytest.raises(DecodeProblem):
             decoded(read(), body)
 

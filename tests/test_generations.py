@@ -1,0 +1,108 @@
+"""The same program in both generations of the API's paths."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
+
+import pytest
+
+from duvo_async import AsyncDuvo, ConfigurationError, HumanRequestPending, UnsupportedOperation
+from duvo_async.emulator import AskApproval, Emulator, Say, Sleep
+from duvo_async.settings import APIVersion
+
+pytestmark = pytest.mark.anyio
+Ask: TypeAlias = Callable[[AsyncDuvo], Awaitable[object]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"  # real time: the emulator's agents work in it
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    async with Emulator(requests_per_minute=10_000) as running:
+        yield running
+
+
+@pytest.fixture(params=["v1", "v2", "v2 without a team"])
+async def duvo(emulator: Emulator, request: pytest.FixtureRequest) -> AsyncIterator[AsyncDuvo]:
+    version: APIVersion = request.param[:2]
+    team_id = emulator.team_id if request.param == "v2" else None
+    async with AsyncDuvo(
+        emulator.api_key, base_url=emulator.url, api_version=version, team_id=team_id
+    ) as client:
+        yield client
+
+
+async def test_a_run_with_a_file_and_an_approval(emulator: Emulator, duvo: AsyncDuvo) -> None:
+    agent = emulator.add_agent([Say("a"), AskApproval("Post?"), Say("b")])
+    with pytest.raises(HumanRequestPending) as pending:
+        await duvo.runs.execute(agent, message="go", files={"in.txt": b"x"})
+    await duvo.runs.answer(pending.value, pending.value.request.approve())
+    run = await duvo.runs.wait(pending.value.run)
+    assert run.succeeded
+    assert [each.text_content async for each in duvo.runs.messages(run.id)] == ["go", "a", "b"]
+
+
+async def test_a_fan_out_is_watched_by_the_list(emulator: Emulator, duvo: AsyncDuvo) -> None:
+    agent = emulator.add_agent([Sleep(1.5)])
+    outcomes = [each async for each in duvo.runs.map(agent, [str(n) for n in range(30)])]
+    assert all(each.succeeded for each in outcomes)
+    asked = [each.path for each in emulator.requests if each.method == "GET"]
+    lists = [path for path in asked if path.endswith("/runs")]
+    assert lists
+    assert len(asked) < 30  # else each run was looked at by itself
+
+
+async def test_health_is_in_one_place(emulator: Emulator, duvo: AsyncDuvo) -> None:
+    assert await duvo.health() is True
+    assert emulator.requests[-1].path == "/v1/health"
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_a_start_may_be_accepted_before_it_is_made(version: APIVersion) -> None:
+    async with (
+        Emulator(accepts_202=True) as emulator,
+        AsyncDuvo(emulator.api_key, base_url=f"{emulator.url}/{version}") as duvo,
+    ):
+        agent = emulator.add_agent([Say("a")])
+        started = await duvo.with_response(duvo.runs.start, agent)
+        assert started.status == 202
+        assert (await duvo.runs.wait(started.value)).succeeded
+
+
+async def _first(items: AsyncIterator[object]) -> object:
+    async for item in items:
+        return item
+    return None
+
+
+SECOND_ONLY: list[Ask] = [
+    lambda duvo: _first(aiter(duvo.teams.list())),
+    lambda duvo: duvo.teams.get(),
+    lambda duvo: _first(aiter(duvo.teams.members())),
+    lambda duvo: _first(aiter(duvo.files.list())),
+    lambda duvo: duvo.files.upload(b"x", name="x"),
+    lambda duvo: duvo.files.download("x", "."),
+    lambda duvo: duvo.files.rename("x", "y"),
+    lambda duvo: duvo.files.delete("x"),
+    lambda duvo: duvo.files.read_text("x"),
+    lambda duvo: duvo.files.write_text("x", "y"),
+]
+
+
+@pytest.mark.parametrize("ask", SECOND_ONLY)
+async def test_what_v1_lacks_says_so_before_anything_is_sent(emulator: Emulator, ask: Ask) -> None:
+    async with AsyncDuvo(emulator.api_key, base_url=emulator.url) as duvo:
+        with pytest.raises(UnsupportedOperation, match="only API v2 has this"):
+            await ask(duvo)
+    assert emulator.requests == ()
+
+
+async def test_several_teams_are_told_apart(emulator: Emulator) -> None:
+    other = emulator.add_team("Another")
+    agent = emulator.add_agent([])
+    async with AsyncDuvo(emulator.api_key, base_url=f"{emulator.url}/v2") as duvo:
+        with pytest.raises(ConfigurationError, match=rf"{other} \(Another\)"):
+            await duvo.runs.start(agent)
+    assert {each.path for each in emulator.requests} == {"/v2/teams"}

@@ -30,6 +30,7 @@ async def batched(inputs: Inputs[_T], size: int) -> AsyncGenerator[list[_T], Non
         inputs: The inputs.
         size: How many make a batch; the last one may have fewer.
     """
+    batch: list[_T] = []
     if not isinstance(inputs, AsyncIterable):
         iterator = iter(inputs)
 
@@ -39,7 +40,6 @@ async def batched(inputs: Inputs[_T], size: int) -> AsyncGenerator[list[_T], Non
         while batch := cast("list[_T]", await invoke(take, iterator)):
             yield batch
         return
-    batch: list[_T] = []
     async for each in inputs:
         batch.append(each)
         if len(batch) == size:

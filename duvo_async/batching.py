@@ -114,8 +114,8 @@ async def changed(  # noqa: PLR0913 - which cases, and how
     except Exception as error:
         _tell(
             error,
-            f"It had been done with the first {done} cases before: {total}. To do it with the "
-            f"rest, repeat the call with all of them and idempotency_key={key!r}",
+            f"It had been done with the first {done} cases before. To do it with the rest, repeat "
+            f"the call with all of them and idempotency_key={key!r}",
         )
         raise
     return total

@@ -140,6 +140,16 @@ class AsyncDuvo:
         self.mcp: AsyncMCP = AsyncMCP(session, settings.base_url)
 
     @property
+    def base_url(self) -> str:
+        """Where the API is, without its version."""
+        return str(self._settings.base_url)
+
+    @property
+    def api_version(self) -> APIVersion:
+        """The generation of the API's paths."""
+        return self._settings.api_version
+
+    @property
     def rate_limit(self) -> RateLimit | None:
         """What the last response said of the key's budget. None before the first that said it."""
         return self._session.rate_limit

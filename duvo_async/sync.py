@@ -130,6 +130,16 @@ class Duvo(Mirror[AsyncDuvo]):
     health: Final = blocking(AsyncDuvo.health)
 
     @property
+    def base_url(self) -> str:
+        """Where the API is, without its version."""
+        return self._mirrored.base_url
+
+    @property
+    def api_version(self) -> APIVersion:
+        """The generation of the API's paths."""
+        return self._mirrored.api_version
+
+    @property
     def rate_limit(self) -> RateLimit | None:
         """What the last response said of the key's budget. None before the first that said it."""
         return self._mirrored.rate_limit

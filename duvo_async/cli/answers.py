@@ -15,6 +15,13 @@ from duvo_async import HumanAnswer, HumanRequest, HumanRequestPending, HumanRequ
 from duvo_async.cli.output import Output, printable
 
 
+def decision(*, approve: bool, deny: bool) -> bool | None:
+    """Read the options about approvals. None says nothing."""
+    if approve and deny:
+        raise click.UsageError("give --approve or --deny, not both")
+    return approve if approve or deny else None
+
+
 @frozen
 class Answers:
     """What the command's options say to human requests.

@@ -4,19 +4,20 @@ import io
 import sys
 from contextlib import ExitStack, suppress
 from threading import Event
-from typing import Protocol
 
 import click
 
-from duvo_async import DuvoError, __version__
-from duvo_async.cli.answers import Answers
+from duvo_async import __version__
+from duvo_async._places import WORKSPACE
+from duvo_async.cli.answers import Answers, decision
+from duvo_async.cli.commands import COMMANDS
 from duvo_async.cli.fanout import Fanout
 from duvo_async.cli.inputs import Messages
-from duvo_async.cli.job import FAILED, INTERRUPTED, Job, Settings, exit_code
+from duvo_async.cli.job import FAILED, INTERRUPTED, Job, Settings
 from duvo_async.cli.outcomes import make_outcome_view
-from duvo_async.cli.output import Output, abandon_output
 from duvo_async.cli.upload import Upload, make_upload_view
 from duvo_async.cli.views import make_view
+from duvo_async.cli.work import finish
 
 
 def invoke() -> int:
@@ -47,6 +48,10 @@ def cli() -> None:
 
     The key is taken from DUVO_API_KEY, the API's place from DUVO_API_BASE_URL.
     """
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 _agent = click.argument("agent_id", required=False)
@@ -108,12 +113,12 @@ def run(  # noqa: PLR0913 - the command's options
         raise click.UsageError("give one of AGENT_ID, --resume, and --local (with its own agent)")
     if resume is not None and files:
         raise click.UsageError("files are for a run that starts: --resume takes none")
-    approved = _decision(approve=approve, deny=deny)
+    approved = decision(approve=approve, deny=deny)
     view = make_view(as_json=as_json, local=local)
     policy = Answers.parse(approved=approved, texts=answers, ask=ask, view=view)
     with ExitStack() as stack:
         settings = _emulated(stack) if local else Settings(agent_id=agent_id, run_id=resume)
-        return _finish(Job(settings, files, message, timeout, policy, view))
+        return finish(Job(settings, files, message, timeout, policy, view))
 
 
 @cli.command("map")
@@ -160,13 +165,13 @@ def map_(  # noqa: PLR0913 - the command's options
     """
     if [agent_id is not None, local].count(True) != 1:
         raise click.UsageError("give one of AGENT_ID and --local (with its own agent)")
-    approved = _decision(approve=approve, deny=deny)
+    approved = decision(approve=approve, deny=deny)
     view = make_outcome_view(as_json=as_json)
     policy = Answers.parse(approved=approved, texts=answers, ask=False, view=view)
     inputs = Messages(messages, as_json=jsonl)
     with ExitStack() as stack:
         settings = _emulated(stack) if local else Settings(agent_id=agent_id)
-        return _finish(
+        return finish(
             Fanout(
                 settings=settings,
                 messages=inputs,
@@ -184,7 +189,7 @@ def map_(  # noqa: PLR0913 - the command's options
 @click.argument("sources", nargs=-1, required=True, metavar="PATH...")
 @click.option("--sandbox", metavar="ID", help="The sandbox to upload to; else a new one is made.")
 @click.option(
-    "--to", default="/workspace", show_default=True, metavar="DIR", help="The folder to put it in."
+    "--to", default=WORKSPACE, show_default=True, metavar="DIR", help="The folder to put it in."
 )
 @click.option(
     "--sync", is_flag=True, help="Upload of one folder what is not there yet at its size."
@@ -204,13 +209,7 @@ def upload(
     if sync and len(sources) > 1:
         raise click.UsageError("--sync takes one folder")
     view = make_upload_view(as_json=as_json, sandbox_id=sandbox)
-    return _finish(Upload(Settings(), sources, sandbox, to, sync, view))
-
-
-def _decision(*, approve: bool, deny: bool) -> bool | None:
-    if approve and deny:
-        raise click.UsageError("give --approve or --deny, not both")
-    return approve if approve or deny else None
+    return finish(Upload(Settings(), sources, sandbox, to, sync, view))
 
 
 def _emulated(stack: ExitStack) -> Settings:
@@ -220,42 +219,6 @@ def _emulated(stack: ExitStack) -> Settings:
     return Settings(
         agent_id=emulator.demo_agent_id, api_key=emulator.api_key, base_url=emulator.url
     )
-
-
-class _Work(Protocol):
-    """What a command does."""
-
-    @property
-    def view(self) -> Output:
-        """Where it prints."""
-        ...
-
-    def perform(self) -> int:
-        """Do it; give the exit code."""
-        ...
-
-    def failed(self, error: Exception) -> None:
-        """Say what went wrong."""
-        ...
-
-    def unread(self) -> None:
-        """Finish when nobody reads any more what is printed, as after `| head`."""
-        ...
-
-
-def _finish(work: _Work) -> int:
-    try:
-        try:
-            code = work.perform()
-        except (DuvoError, ValueError, TypeError) as error:
-            work.failed(error)
-            code = exit_code(error)
-        work.view.close()
-    except BrokenPipeError:
-        abandon_output()
-        work.unread()
-        return FAILED
-    return code
 
 
 @cli.command()

@@ -16,9 +16,11 @@ from duvo_async import (
     Run,
     WaitTimeout,
 )
+from duvo_async._places import WORKSPACE
 from duvo_async.cli.answers import Answers
-from duvo_async.cli.uploads import WORKSPACE, look_at
+from duvo_async.cli.uploads import look_at
 from duvo_async.cli.views import View
+from duvo_async.settings import APIVersion
 
 _PAUSE = 2.0
 """Seconds between two looks at the messages of a run that goes on."""
@@ -35,12 +37,16 @@ class Settings:
         run_id: The run to go on with. None to start one.
         api_key: None leaves it to the environment.
         base_url: None leaves it to the environment.
+        api_version: None leaves it to the base URL.
+        team_id: None leaves it to the environment.
     """
 
     agent_id: str | None = None
     run_id: str | None = None
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
+    api_version: APIVersion | None = None
+    team_id: str | None = None
 
     @property
     def local(self) -> bool:
@@ -49,7 +55,12 @@ class Settings:
 
     def client(self) -> AsyncDuvo:
         """Make a client of that API."""
-        return AsyncDuvo(self.api_key, base_url=self.base_url)
+        return AsyncDuvo(
+            self.api_key,
+            base_url=self.base_url,
+            api_version=self.api_version,
+            team_id=self.team_id,
+        )
 
 
 @define

@@ -4,13 +4,15 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import click
 from attrs import asdict
+
+from duvo_async import Message
 
 REDRAWN = 4
 """Times a second that a terminal is drawn anew, at most."""
@@ -71,6 +73,17 @@ def json_text(value: object, *, indent: int | None = None) -> str:
     encoding = getattr(sys.stdout, "encoding", None) or ""
     whole = encoding.lower() in {"utf-8", "utf8"}
     return json.dumps(value, default=_plain, ensure_ascii=not whole, indent=indent)
+
+
+def message_lines(message: Message) -> Iterator[str]:
+    """Put what a run said into lines."""
+    if message.text_content:
+        yield f"{message.role}: {message.text_content}"
+    if message.tool_call:
+        arguments = json.dumps(message.tool_call.arguments, ensure_ascii=False)
+        yield f"{message.role}: calls {message.tool_call.name} {arguments}"
+    if message.tool_result and message.tool_result.error:
+        yield f"{message.role}: failed: {message.tool_result.error}"
 
 
 def error_document(error: BaseException) -> dict[str, str]:

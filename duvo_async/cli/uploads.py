@@ -12,8 +12,6 @@ from duvo_async._planning import plan
 from duvo_async._threads import apart
 from duvo_async.cli.output import Output, error_document
 
-WORKSPACE = "/workspace"
-"""Where files go, unless the user says otherwise."""
 OnProgress: TypeAlias = Callable[[UploadProgress], None]
 
 

@@ -1,6 +1,5 @@
 """What a run of the command prints: for a terminal, for a pipe, or as JSON for a program."""
 
-import json
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,13 @@ from duvo_async import (
     UploadOutcome,
 )
 from duvo_async.cli.bars import bars
-from duvo_async.cli.output import error_document, json_text, on_terminal, printable
+from duvo_async.cli.output import (
+    error_document,
+    json_text,
+    message_lines,
+    on_terminal,
+    printable,
+)
 from duvo_async.cli.uploads import Extent, FileEntries, OnProgress, Uploads, summary
 
 
@@ -44,13 +49,8 @@ class View(Uploads):
 
     def message(self, message: Message) -> None:
         """Print what the run said."""
-        if message.text_content:
-            self._line(f"{message.role}: {message.text_content}")
-        if message.tool_call:
-            arguments = json.dumps(message.tool_call.arguments, ensure_ascii=False)
-            self._line(f"{message.role}: calls {message.tool_call.name} {arguments}")
-        if message.tool_result and message.tool_result.error:
-            self._line(f"{message.role}: failed: {message.tool_result.error}")
+        for line in message_lines(message):
+            self._line(line)
 
     def ended(self, run: Run) -> None:
         """Say how the run ended."""

@@ -60,7 +60,10 @@ async def ids(items: AsyncItems[Item]) -> list[int]:
 
 
 def remove(*gone: int) -> Callable[[list[int]], None]:
-    return lambda things: [things.remove(each) for each in gone if each in things] and None
+    def change(things: list[int]) -> None:
+        things[:] = [each for each in things if each not in gone]
+
+    return change
 
 
 def insert(*new: int) -> Callable[[list[int]], None]:

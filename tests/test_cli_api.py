@@ -10,7 +10,7 @@ import pytest
 
 from duvo_async import Duvo, RunStatus
 from duvo_async.cli.api import parse_fields
-from duvo_async.cli.cases import read_cases
+from duvo_async.cli.cases import CaseFile
 from duvo_async.cli.inputs import InputError
 from duvo_async.emulator import AskApproval, AskQuestions, Emulator, Option, Question, Say
 from tests.support.shell import piped, shell, terminal
@@ -132,6 +132,13 @@ def test_a_wrong_key_is_authentication(emulator: Emulator) -> None:
         (["a[b]=1", "a[c][d]=2"], [], {"a": {"b": "1", "c": {"d": "2"}}}),
         (["a[]=1", "a[]=2"], [], {"a": ["1", "2"]}),
         (["a[][b]=1"], ["a[][b]=2"], {"a": [{"b": "1"}, {"b": 2}]}),
+        (["a[][b]=1", "a[][c]=2", "a[][b]=3"], [], {"a": [{"b": "1", "c": "2"}, {"b": "3"}]}),
+        (["a[]=x", "a[][b]=1"], [], {"a": ["x", {"b": "1"}]}),
+        (
+            [],
+            ["a=007", "b=1_0", "c= 7", "d=-2e3", f"e={'9' * 400}", "f=1e999"],
+            {"a": "007", "b": "1_0", "c": " 7", "d": -2000.0, "e": int("9" * 400), "f": "1e999"},
+        ),
         (["a=b=c"], ["n=nan", "i=inf"], {"a": "b=c", "n": "nan", "i": "inf"}),
     ],
 )
@@ -146,6 +153,7 @@ def test_fields_nest(texts: list[str], typed: list[str], fields: dict[str, Any])
         ["a"],
         ["a[=1"],
         ["a]=1"],
+        ["a=1", "a=2"],
         ["a=1", "a[b]=2"],
         ["a[b]=1", "a[]=2"],
         ["a[]=1", "a[b]=2"],
@@ -236,6 +244,37 @@ def test_a_run_is_stopped(emulator: Emulator, duvo: Duvo) -> None:
     assert duvo.runs.get(run.id).is_terminal
 
 
+def test_runs_are_listed_since_a_time(emulator: Emulator, duvo: Duvo) -> None:
+    run = duvo.runs.execute(emulator.add_agent([Say("hi")]))
+    for since, found in (("2020-01-01T00:00:00Z", 1), ("2100-01-01T00:00+02:00", 0)):
+        result = shell("runs", "list", "--since", since, emulator=emulator)
+        assert (result.returncode, result.stdout.count(run.id)) == (0, found)
+    wrong = shell("runs", "list", "--since", "yesterday", emulator=emulator)
+    assert (wrong.returncode, "is not a time" in wrong.stderr) == (1, True)
+
+
+def test_an_answer_is_a_document_too(emulator: Emulator, duvo: Duvo) -> None:
+    run = duvo.runs.start(emulator.add_agent([AskApproval("Post?")]))
+    result = shell("runs", "respond", run.id, "--approve", "--json", emulator=emulator)
+    assert result.returncode == 0
+    assert json.loads(result.stdout)["id"]
+
+
+def test_a_document_says_what_the_api_says(emulator: Emulator, duvo: Duvo) -> None:
+    text = "\x9b31m\u202e"
+    run = duvo.runs.execute(emulator.add_agent([Say(text)]))
+    document = shell("runs", "messages", run.id, "--json", emulator=emulator).stdout
+    assert json.loads(document)["text_content"] == text
+    assert text not in shell("runs", "messages", run.id, emulator=emulator).stdout
+
+
+def test_an_id_in_a_table_is_whole(emulator: Emulator) -> None:
+    agent = emulator.add_agent([], name="A bookkeeper with a name that is long " * 5)
+    with terminal("agents", "list", emulator=emulator) as screen:
+        screen.expect(f"{agent} ")
+        assert screen.exit_code() == 0
+
+
 # --- cases -----------------------------------------------------------------------------------
 
 FILES = {
@@ -309,15 +348,15 @@ def test_a_wrong_row_says_which_and_how_far_it_went(
 def test_a_file_of_no_cases_is_refused(tmp_path: Path, name: str, text: str, problem: str) -> None:
     (tmp_path / name).write_text(text, "utf-8")
     with pytest.raises(InputError, match=problem):
-        list(read_cases(str(tmp_path / name)))
+        list(CaseFile(str(tmp_path / name)))
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="not UTF-8"):
-        list(read_cases(str(tmp_path / "a.txt")))
+        list(CaseFile(str(tmp_path / "a.txt")))
     with pytest.raises(InputError, match="cannot read"):
-        list(read_cases(str(tmp_path / "none")))
+        list(CaseFile(str(tmp_path / "none")))
 
 
 def test_cases_are_listed(emulator: Emulator, duvo: Duvo, queue: str) -> None:
@@ -350,9 +389,23 @@ def test_who_am_i(emulator: Emulator) -> None:
     first = shell("whoami", emulator=emulator)
     assert f"API     {emulator.url}/v1" in first.stdout
     assert emulator.user_id in first.stdout
+    document = json.loads(shell("whoami", "--json", emulator=emulator).stdout)
+    assert (document["id"], document["api_version"]) == (emulator.user_id, "v1")
+    assert document["teams"] == []
+
+
+def test_the_team_that_is_chosen_is_marked(emulator: Emulator) -> None:
+    words = ("whoami", "--api-version", "v2")
+    assert f"team {emulator.team_id} Team 0 (chosen)\n" in shell(*words, emulator=emulator).stdout
     other = emulator.add_team("Another")
-    second = shell("whoami", "--api-version", "v2", emulator=emulator)
-    assert f"team {other} Another\n" in second.stdout
-    assert f"team {emulator.team_id} " in second.stdout
-    document = shell("whoami", "--json", emulator=emulator).stdout
-    assert json.loads(document)["id"] == emulator.user_id
+    undecided = shell(*words, emulator=emulator)
+    assert f"team {other} Another\n" in undecided.stdout
+    assert "(chosen)" not in undecided.stdout
+    for option, env in (("--team", {}), (None, {"DUVO_TEAM_ID": other})):
+        more = () if option is None else (option, other)
+        chosen = shell(*words, *more, emulator=emulator, env=env)
+        assert f"team {other} Another (chosen)\n" in chosen.stdout
+        assert chosen.stdout.count("(chosen)") == 1
+    document = json.loads(shell(*words, "--team", other, "--json", emulator=emulator).stdout)
+    marks = {team["id"]: team["chosen"] for team in document["teams"]}
+    assert marks == {emulator.team_id: False, other: True}

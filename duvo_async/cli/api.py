@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from re import compile as regex
@@ -17,6 +18,7 @@ from duvo_async.cli.output import json_text, on_terminal, printable
 
 _KEY = regex(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _PART = regex(r"\[([^\[\]]*)\]")
+_NUMBER = regex(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORDS: dict[str, JSON] = {"true": True, "false": False, "null": None}
 
 
@@ -105,14 +107,18 @@ def read_input(path: str) -> bytes:
 
 
 def _put(fields: dict[str, Any], names: list[str], value: JSON) -> None:
-    """Set a nested field; an empty name adds to an array."""
+    """Set a nested field; an empty name adds to an array, unless its last object lacks the name."""
     here: Any = fields
     for name, below in zip(names, [*names[1:], None], strict=True):
         fresh = value if below is None else [] if below == "" else {}
         if name == "":
-            here.append(fresh)
-            here = fresh
+            last = here[-1] if here else None
+            if not below or not isinstance(last, dict) or below in last:
+                here.append(fresh)
+            here = here[-1]
         elif below is None:
+            if name in here:
+                raise TypeError(name)
             here[name] = fresh
         else:
             here = here.setdefault(name, fresh)
@@ -125,12 +131,10 @@ def _typed(text: str) -> JSON:
         return read_input(text[1:]).decode(errors="replace")
     if text in _WORDS:
         return _WORDS[text]
-    for kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            continue
-        return number if isfinite(number) else text
+    if _NUMBER.fullmatch(text):  # what JSON takes: 007 and 1_000 are texts
+        with suppress(ValueError):  # more digits than Python reads
+            number: int | float = json.loads(text)
+            return number if isinstance(number, int) or isfinite(number) else text
     return text
 
 
@@ -146,7 +150,7 @@ def _flat(fields: dict[str, JSON]) -> dict[str, Any]:
 def _is_json(body: bytes) -> bool:
     try:
         json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -160,6 +164,6 @@ def _print(body: bytes) -> None:
         return
     try:
         text = json_text(json.loads(body), indent=2)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = body.decode(errors="replace")
     click.echo(printable(text))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequenc
 from datetime import datetime
 from typing import TypeAlias, cast
 
+import click
 from attrs import define
 from rich.console import Console
 from rich.table import Table
@@ -59,7 +60,7 @@ class Results(Output):
 
     def document(self, item: object) -> None:
         """Print a JSON document with the API's own names."""
-        self._line(json_text(unstructure(item)))
+        click.echo(json_text(unstructure(item)))  # as it is: a program reads it
 
     def message(self, message: Message) -> None:
         """Print what a run said."""
@@ -74,7 +75,7 @@ class Results(Output):
     def failed(self, error: Exception) -> None:
         """Say what went wrong."""
         if self.as_json:
-            self._line(json_text({"error": error_document(error)}))
+            click.echo(json_text({"error": error_document(error)}))
         for text in (f"duvo-async: {error}", *getattr(error, "__notes__", ())):
             self._trouble(text)
 
@@ -122,8 +123,10 @@ class Asking:
 
 async def _draw(items: AsyncIterable[object], columns: Columns) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
+    first = next(iter(columns))
     for head in columns:
-        table.add_column(head, overflow="fold")
+        # An id is there to be copied, and has no place to be broken at.
+        table.add_column(head, overflow="fold", no_wrap=head == first)
     async for item in items:
         table.add_row(*(Text(_plain(_cell(read(item)))) for read in columns.values()))
     Console(highlight=False).print(table)

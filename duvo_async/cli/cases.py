@@ -3,86 +3,141 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from asyncio import CancelledError
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, cast
+from uuid import uuid4
 
-from duvo_async import JSON, AsyncDuvo, NewCase
+from attrs import frozen
+
+from duvo_async import JSON, APIError, AsyncDuvo, NewCase
+from duvo_async._operations import MAX_CASES
+from duvo_async._operations.cases import case_fields
+from duvo_async._threads import ReadAhead
 from duvo_async.cli.asking import Results
 from duvo_async.cli.inputs import InputError
 
 _COLUMNS = ("title", "data", "labels", "priority")
+_LONGEST_CELL = 2**31 - 1
+"""Characters of a cell: what the csv module can be told at most, everywhere."""
 
 
 async def create_cases(
-    duvo: AsyncDuvo, view: Results, queue_id: str, path: str, idempotency_key: str | None
+    duvo: AsyncDuvo, view: Results, file: "CaseFile", queue_id: str, idempotency_key: str | None
 ) -> None:
     """Create a case for each row of a file, and print each."""
+    key = str(uuid4()) if idempotency_key is None else idempotency_key
+    advice = (
+        "To create the rest, and none twice, repeat the command with the same rows up to there and "
+        f"--idempotency-key {key}"
+    )
     created = 0
-    cases = duvo.cases.create_many(queue_id, read_cases(path), idempotency_key=idempotency_key)
+    cases = duvo.cases.create_many(queue_id, _read_apart(file), idempotency_key=key)
     try:
-        async for case in cases:
-            created += 1
-            if view.as_json:
-                view.document(case)
-            else:
-                view.say(f"case {case.id} {case.title}")
+        async for page in cases.pages():
+            created += len(page)
+            for case in page:
+                if view.as_json:
+                    view.document(case)
+                else:
+                    view.say(f"case {case.id} {case.title}")
+    except (BrokenPipeError, CancelledError):
+        view.note(advice)
+        raise
+    except APIError as error:
+        error.advice = advice if created or error.may_have_been_done else None
+        raise
+    except Exception as error:
+        error.__notes__ = [advice] if created else []  # they say it of the call
+        raise
     finally:
-        view.note(f"{created} {'case' if created == 1 else 'cases'} created")
+        view.note(f"{created:,} {'case' if created == 1 else 'cases'} created")
 
 
-def read_cases(path: str) -> Iterator[NewCase]:
-    """Read cases: CSV, JSON Lines or JSON by the file's name, else a title a line.
+@frozen
+class CaseFile:
+    """A file of cases.
 
-    Args:
-        path: The file; `-` for the standard input, with a title or JSON Lines.
-
-    Raises:
-        InputError: The file cannot be read, or a row is no case; the error has its number.
+    Attributes:
+        path: Where it is; `-` for the standard input.
+        kind: One of `KINDS`. None goes by the name: a title a line, where it says nothing.
     """
-    suffix = Path(path).suffix.lower()
-    reader = _READERS.get(suffix, _read_titles)
-    with _opened(path) as file:
-        for number, row in reader(file):
-            try:
-                yield _case(row)
-            except (TypeError, ValueError) as error:
-                raise InputError(
-                    f"{path}, {_UNITS.get(suffix, 'line')} {number}: {error}"
-                ) from None
+
+    path: str
+    kind: str | None = None
+
+    def __iter__(self) -> Iterator[NewCase]:
+        """Read the cases.
+
+        Raises:
+            InputError: The file cannot be read, or a row is no case; the error has its number.
+        """
+        name = "standard input" if self.path == "-" else self.path
+        suffix = Path(self.path).suffix.lower().removeprefix(".")
+        kind = KINDS[self.kind or _SUFFIXES.get(suffix, suffix if suffix in KINDS else "lines")]
+        with _opened(self.path, name) as file:
+            for number, row in kind.rows(file, name):
+                try:
+                    case = _case(row)
+                except (TypeError, ValueError) as error:
+                    raise InputError(f"{name}, {kind.unit} {number}: {error}") from None
+                yield case
+
+
+async def _read_apart(file: CaseFile) -> AsyncGenerator[NewCase, None]:
+    """Read in a thread, since a pipe may keep silent, for which nobody waits at the end."""
+    ahead = ReadAhead(iter(file), MAX_CASES)
+    try:
+        while (case := await ahead.next(None)) is not None:
+            yield case
+    finally:
+        ahead.close()
 
 
 @contextmanager
-def _opened(path: str) -> Generator[TextIO, None, None]:
+def _opened(path: str, name: str) -> Generator[TextIO, None, None]:
+    # Not sys.stdin itself: its encoding may be another, and no thread may hold its lock at the end.
+    source = sys.stdin.fileno() if path == "-" else path
     try:
-        if path == "-":
-            yield cast("TextIO", sys.stdin)
-        else:
-            with Path(path).open(encoding="utf-8-sig", newline="") as file:
-                yield file
+        with open(source, encoding="utf-8-sig", newline="", closefd=path != "-") as file:
+            yield file
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise InputError(f"cannot read {name}: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8") from None
-    except csv.Error as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{name} is not UTF-8") from None
 
 
-def _read_table(file: TextIO) -> Iterator[tuple[int, JSON]]:
-    rows = csv.DictReader(file, strict=True)
-    heads = rows.fieldnames or []
-    if "title" not in heads or not set(heads) <= set(_COLUMNS):
+def _table(file: TextIO, name: str) -> Iterator[tuple[int, JSON]]:
+    csv.field_size_limit(_LONGEST_CELL)
+    first = file.readline()
+    delimiter = next((mark for mark in "\t;" if mark in first), ",")  # no column's name has them
+    heads = next(csv.reader([first], delimiter=delimiter), list[str]())
+    if "title" not in heads or not set(heads) <= set(_COLUMNS) or len(set(heads)) < len(heads):
         raise InputError(
-            f"{file.name}: the first row must name columns out of {', '.join(_COLUMNS)}, and title"
+            f"{name}: the first row must name columns out of {', '.join(_COLUMNS)}, and title"
         )
-    for row in rows:
-        if None in row or None in row.values():
-            raise InputError(f"{file.name}, line {rows.line_num}: not as many cells as columns")
-        found: dict[str, JSON] = {name: text for name, text in row.items() if text}
-        if "labels" in found:
-            found["labels"] = _labels(row["labels"])
-        yield rows.line_num, found
+    rows = csv.reader(file, delimiter=delimiter, strict=True)
+    while True:
+        number = rows.line_num + 2  # where the row begins, after the one of the names
+        try:
+            cells = next(rows, None)
+        except csv.Error as error:
+            raise InputError(f"{name}, line {number}: {error}") from None
+        if cells is None:
+            return
+        if cells:
+            yield number, _row(heads, cells, f"{name}, line {number}")
+
+
+def _row(heads: list[str], cells: list[str], place: str) -> JSON:
+    if len(cells) != len(heads):
+        raise InputError(f"{place}: not as many cells as columns")
+    found: dict[str, JSON] = {head: text for head, text in zip(heads, cells, strict=True) if text}
+    if "labels" in found:
+        found["labels"] = _labels(cells[heads.index("labels")])
+    return found
 
 
 def _labels(text: str) -> JSON:
@@ -95,51 +150,71 @@ def _labels(text: str) -> JSON:
     return found
 
 
-def _read_lines(file: TextIO) -> Iterator[tuple[int, JSON]]:
+def _lines(file: TextIO, name: str) -> Iterator[tuple[int, JSON]]:
     for number, line in enumerate(file, 1):
         if line.strip():
-            yield number, _parsed(line, f"{file.name}, line {number}")
+            yield number, _parsed(line, f"{name}, line {number}")
 
 
-def _read_document(file: TextIO) -> Iterator[tuple[int, JSON]]:
-    value = _parsed(file.read(), file.name)
+def _document(file: TextIO, name: str) -> Iterator[tuple[int, JSON]]:
+    value = _parsed(file.read(), name)
     if isinstance(value, dict) and isinstance(value.get("cases"), list):
         value = value["cases"]
     if not isinstance(value, list):
-        raise InputError(f"{file.name} has no array of cases")
+        raise InputError(f"{name} has no array of cases")
     yield from enumerate(value, 1)
 
 
-def _read_titles(file: TextIO) -> Iterator[tuple[int, JSON]]:
+def _titles(file: TextIO, _name: str) -> Iterator[tuple[int, JSON]]:
     for number, line in enumerate(file, 1):
         if line.strip():
-            yield number, _parsed(line, "") if line.startswith("{") else line.strip()
+            yield number, line.strip()
 
 
 def _parsed(text: str, place: str) -> JSON:
     try:
         value: JSON = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{place}: not JSON: {error}".lstrip(": ")) from error
+        raise InputError(f"{place}: not JSON: {error}") from error
     return value
 
 
 def _case(row: JSON) -> NewCase:
     if isinstance(row, str):
-        return NewCase(title=row)
+        row = {"title": row}
     if not isinstance(row, dict):
         raise TypeError("neither a title nor an object")
     if unknown := row.keys() - set(_COLUMNS):
         raise ValueError(f"unknown member {min(unknown)!r}: there are {', '.join(_COLUMNS)}")
     if not isinstance(row.get("title"), str):
         raise TypeError("title must be a string")
-    return NewCase(**row)  # type: ignore[arg-type] # create_many checks the rest
+    data = row.get("data")
+    if isinstance(data, (dict, list)):  # what an agent reads is text
+        row = {**row, "data": json.dumps(data, ensure_ascii=False)}
+    labels = row.get("labels")
+    case = NewCase(**{**row, "labels": () if labels is None else labels})  # type: ignore[arg-type] # checked next
+    case_fields(case)
+    return case
 
 
-_READERS: dict[str, Callable[[TextIO], Iterable[tuple[int, JSON]]]] = {
-    ".csv": _read_table,
-    ".jsonl": _read_lines,
-    ".ndjson": _read_lines,
-    ".json": _read_document,
+@frozen
+class _Kind:
+    """A way to write cases.
+
+    Attributes:
+        rows: Reads the rows, each with its number.
+        unit: What the numbers count.
+    """
+
+    rows: Callable[[TextIO, str], Iterable[tuple[int, JSON]]]
+    unit: str = "line"
+
+
+KINDS = {
+    "csv": _Kind(_table),
+    "jsonl": _Kind(_lines),
+    "json": _Kind(_document, "case"),
+    "lines": _Kind(_titles),
 }
-_UNITS = {".json": "case"}
+"""The ways to write cases, by their names, which are also what files' names end in."""
+_SUFFIXES = {"tsv": "csv", "ndjson": "jsonl"}

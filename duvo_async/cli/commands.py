@@ -12,7 +12,7 @@ from duvo_async.cli import listing
 from duvo_async.cli.answers import Answers, decision
 from duvo_async.cli.api import Ask, parse_fields, read_input
 from duvo_async.cli.asking import Asking, Results
-from duvo_async.cli.cases import create_cases
+from duvo_async.cli.cases import KINDS, CaseFile, create_cases
 from duvo_async.cli.job import Settings
 from duvo_async.cli.work import finish
 from duvo_async.settings import APIVersion
@@ -20,7 +20,14 @@ from duvo_async.settings import APIVersion
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, a document a line.")
-_limit = click.option("--limit", type=click.IntRange(1), metavar="N", help="So many at most.")
+_limit = click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="So many at most.",
+)
 _version = click.option(
     "--api-version", type=click.Choice(["v1", "v2"]), help="The generation of the API's paths."
 )
@@ -30,6 +37,14 @@ _team = click.option("--team", metavar="ID", help="The team, with v2.")
 def _of_api(command: _F) -> _F:
     """Give a command the options that choose the API's generation and the team."""
     return _version(_team(command))
+
+
+def _time(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    """Read a time as ISO 8601 has it; one without a zone is of this machine's."""
+    try:
+        return None if text is None else datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{text!r} is not a time such as 2026-07-01T12:00Z") from None
 
 
 def _ask(
@@ -93,7 +108,12 @@ def runs() -> None:
 @click.option("--queue", "case_queue_id", metavar="ID", help="For the cases of this queue.")
 @click.option("--source", metavar="WORD", help="Started by this, for example api.")
 @click.option("--search", metavar="TEXT", help="With this in the title.")
-@click.option("--since", type=click.DateTime(), help="Made at this time, or later.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=_time,
+    help="Made at this time, such as 2026-07-01T12:00Z, or later.",
+)
 @_limit
 @_json
 @_of_api
@@ -106,7 +126,7 @@ def list_runs(
     **filters: Any,  # noqa: ANN401 - as RunFilters has them
 ) -> int:
     """List runs, the newest first."""
-    chosen = listing.RunFilters(since=since and since.astimezone(), **filters)
+    chosen = listing.RunFilters(since=since, **filters)
     return _ask(
         partial(listing.list_runs, filters=chosen),
         as_json=as_json,
@@ -193,16 +213,30 @@ def cases() -> None:
     metavar="FILE",
     help="CSV, JSON Lines or JSON by its name, else a title a line; - for the standard input.",
 )
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(list(KINDS)),
+    help="What FILE is, whatever its name ends in.",
+)
 @click.option("--idempotency-key", metavar="K", help="Repeated with it, nothing is made twice.")
 @_json
 @_of_api
-def create(*, queue_id: str, path: str, idempotency_key: str | None, **how: Any) -> int:  # noqa: ANN401 - as above
+def create(
+    *,
+    queue_id: str,
+    path: str,
+    kind: str | None,
+    idempotency_key: str | None,
+    **how: Any,  # noqa: ANN401 - as above
+) -> int:
     """Create a case for each row of FILE, a hundred a request.
 
     Its columns or members are title, data, labels and priority; in CSV, labels are written
     "month=7; urgent". If it breaks off, the error says how to go on.
     """
-    ask = partial(create_cases, queue_id=queue_id, path=path, idempotency_key=idempotency_key)
+    file = CaseFile(path, kind)
+    ask = partial(create_cases, queue_id=queue_id, file=file, idempotency_key=idempotency_key)
     return _ask(ask, **how)
 
 

@@ -3,11 +3,19 @@
 from contextlib import suppress
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 
-from duvo_async import AsyncDuvo, HumanRequestPending, UnsupportedOperation
+from duvo_async import (
+    AsyncDuvo,
+    ConfigurationError,
+    HumanRequestPending,
+    NotFoundError,
+    TeamSummary,
+    UnsupportedOperation,
+)
+from duvo_async._converter import unstructure
 from duvo_async.cli.answers import Answers
 from duvo_async.cli.asking import Columns, Results
 from duvo_async.cli.job import ANSWER_NEEDED
@@ -113,7 +121,9 @@ async def respond(
     if answer is None:
         view.note(f"duvo-async: no option answers {request.title!r}")
         return ANSWER_NEEDED
-    await duvo.runs.answer(pending, answer)
+    answered = await duvo.runs.answer(pending, answer)
+    if view.as_json:
+        view.document(answered)
     view.say(f"answered {request.title!r} of run {run_id}")
     return None
 
@@ -142,6 +152,23 @@ async def list_cases(
 async def who_am_i(duvo: AsyncDuvo, view: Results) -> None:
     """Show whose credentials these are, and on which teams they can act."""
     profile = await duvo.teams.profile()
+    teams: list[TeamSummary] = []
+    with suppress(UnsupportedOperation):  # v1 has one team, and no name for it
+        teams = [team async for team in duvo.teams.list()]
+    chosen = await _chosen(duvo) if teams else None
+    if view.as_json:
+        view.document(
+            {
+                **cast("dict[str, object]", unstructure(profile)),
+                "base_url": duvo.base_url,
+                "api_version": duvo.api_version,
+                "teams": [
+                    {**cast("dict[str, object]", unstructure(team)), "chosen": team.id == chosen}
+                    for team in teams
+                ],
+            }
+        )
+        return
     view.show(
         profile,
         {
@@ -152,10 +179,16 @@ async def who_am_i(duvo: AsyncDuvo, view: Results) -> None:
             "API": lambda _: f"{duvo.base_url}/{duvo.api_version}",
         },
     )
-    with suppress(UnsupportedOperation):  # v1 has one team, and no name for it
-        async for team in duvo.teams.list():
-            own = " (the credentials' own)" if team.id == profile.team_id else ""
-            view.say(f"team {team.id} {team.name}{own}")
+    for team in teams:
+        view.say(f"team {team.id} {team.name}{' (chosen)' if team.id == chosen else ''}")
+
+
+async def _chosen(duvo: AsyncDuvo) -> str | None:
+    """Find out on which team the client acts; None where that is not decided, or wrongly."""
+    try:
+        return (await duvo.teams.get()).id
+    except (ConfigurationError, NotFoundError):
+        return None
 
 
 def _of(item: object, path: str) -> Any:  # noqa: ANN401 - as tables read what they show

@@ -43,7 +43,7 @@ def listed(
     Returns:
         The items.
     """
-    _check_limit(limit)
+    check_limit(limit)
     ask(limit=page_size, offset=0)
 
     async def batches() -> AsyncGenerator[Sequence[_T], None]:
@@ -97,7 +97,8 @@ def _unseen(
     return tuple(fresh)
 
 
-def _check_limit(limit: Any) -> None:  # noqa: ANN401 - as the caller gave it
+def check_limit(limit: Any) -> None:  # noqa: ANN401 - as the caller gave it
+    """Insist on a number of items, or None for all."""
     if limit is None:
         return
     if not isinstance(limit, int) or isinstance(limit, bool):

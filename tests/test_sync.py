@@ -117,6 +117,9 @@ def test_iterators_are_mirrored(emulator: Emulator, duvo: Duvo) -> None:
     assert isinstance(messages, Items)
     assert [message.text_content for message in messages] == [*map(str, range(120))]
     assert [len(page) for page in messages.pages()] == [50, 50, 20]
+    assert [len(page) for page in duvo.runs.messages(run.id, limit=70).pages()] == [50, 20]
+    with pytest.raises(ValueError, match="limit must be at least 1"):
+        duvo.runs.messages(run.id, limit=0)
     assert next(iter(messages)).text_content == "0"
     assert [run.status for run in duvo.runs.watch(run)] == ["completed"]
 

@@ -10,7 +10,7 @@ from duvo_async._inputs import Inputs, check_inputs
 from duvo_async._items import AsyncItems
 from duvo_async._operations import SortOrder
 from duvo_async._options import keyed
-from duvo_async._paging import listed
+from duvo_async._paging import check_limit, listed
 from duvo_async._planning import Files
 from duvo_async._protocol import Call
 from duvo_async._session import Session
@@ -385,7 +385,12 @@ class AsyncRuns:
         return AsyncItems(outcomes)
 
     def messages(
-        self, run_id: str, *, follow: bool = False, page_size: int = _operations.MAX_PAGE_SIZE
+        self,
+        run_id: str,
+        *,
+        follow: bool = False,
+        page_size: int = _operations.MAX_PAGE_SIZE,
+        limit: int | None = None,
     ) -> AsyncItems[Message]:
         """Read a run's messages: `async for message in duvo.runs.messages(run_id)`.
 
@@ -395,13 +400,17 @@ class AsyncRuns:
                 ends with the messages that there are.
             page_size: Messages to ask for at a time, at most 50 (API reference, "Get Run
                 Messages").
+            limit: The most messages of all. None for all that there are.
 
         Returns:
             An async iterable of the messages, oldest first, each once; its `pages()` gives them in
             batches.
         """
         _operations.list_messages(self._session.routes, run_id, limit=page_size, offset=0)  # checks
-        return AsyncItems(lambda: self._message_batches(run_id, follow=follow, page_size=page_size))
+        check_limit(limit)
+        return AsyncItems(
+            lambda: self._message_batches(run_id, follow=follow, page_size=page_size, limit=limit)
+        )
 
     async def messages_page(
         self, run_id: str, *, limit: int = _operations.MAX_PAGE_SIZE, offset: int = 0
@@ -536,13 +545,14 @@ class AsyncRuns:
         self._session.routes.run(run.id if isinstance(run, Run) else run)  # checks the id
 
     async def _message_batches(
-        self, run_id: str, *, follow: bool, page_size: int
+        self, run_id: str, *, follow: bool, page_size: int, limit: int | None
     ) -> AsyncGenerator[tuple[Message, ...], None]:
         offset = 0
         ended = not follow
-        while True:
+        while limit is None or offset < limit:
+            size = page_size if limit is None else min(page_size, limit - offset)
             call = _operations.list_messages(
-                self._session.routes, run_id, limit=page_size, offset=offset
+                self._session.routes, run_id, limit=size, offset=offset
             )
             page = await (self._waits.patiently if follow else self._session.call)(call)
             if page.messages:

@@ -5,7 +5,14 @@ from typing import TypeAlias
 
 import pytest
 
-from duvo_async import AsyncDuvo, ConfigurationError, HumanRequestPending, UnsupportedOperation
+from duvo_async import (
+    AsyncDuvo,
+    ClientCredentials,
+    ConfigurationError,
+    Duvo,
+    HumanRequestPending,
+    UnsupportedOperation,
+)
 from duvo_async.emulator import AskApproval, Emulator, Say, Sleep
 from duvo_async.settings import APIVersion
 
@@ -97,6 +104,33 @@ async def test_what_v1_lacks_says_so_before_anything_is_sent(emulator: Emulator,
         with pytest.raises(UnsupportedOperation, match="only API v2 has this"):
             await ask(duvo)
     assert emulator.requests == ()
+
+
+def test_the_blocking_client_has_the_same_credentials_and_generations() -> None:
+    with Emulator() as emulator:
+        credentials = ClientCredentials(emulator.client_id, emulator.client_secret)
+        for version in ("v1", "v2"):
+            with Duvo(auth=credentials, base_url=f"{emulator.url}/{version}") as duvo:
+                agent = emulator.add_agent([Say("a")])
+                assert all(each.succeeded for each in duvo.runs.map(agent, ["1", "2"]))
+                emulator.expire_tokens()
+                assert duvo.teams.profile().id == emulator.user_id
+                assert (duvo.api_version, duvo.base_url) == (version, emulator.url)
+        assert emulator.tokens_issued == 4
+
+
+async def test_tokens_that_end_in_the_middle_of_a_fan_out_fail_no_run(emulator: Emulator) -> None:
+    credentials = ClientCredentials(emulator.client_id, emulator.client_secret)
+    agent = emulator.add_agent([Sleep(0.5)])
+    async with AsyncDuvo(auth=credentials, base_url=f"{emulator.url}/v2") as duvo:
+        done = 0
+        async for outcome in duvo.runs.map(agent, map(str, range(100)), max_outstanding=20):
+            assert outcome.succeeded
+            done += 1
+            if done == 50:
+                emulator.expire_tokens()
+    assert done == 100
+    assert emulator.tokens_issued == 2
 
 
 async def test_several_teams_are_told_apart(emulator: Emulator) -> None:

@@ -30,7 +30,7 @@ needs_the_document = pytest.mark.skipif(not FOLDER, reason="DUVO_OPENAPI_DIR is 
 V1, V2 = Routes("v1"), Routes("v2", "0f4a1f5e-5d3c-4a61-9a0b-0d9b2f3c4d5e")
 A, B = "7c9e6679-7425-40de-944b-e07fc1f90ae7", "9b2d6a50-93b5-4c84-b5f5-7e0a4b6d1c22"
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "version": "v2",
     "data": {
         "models": {

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from inspect import iscoroutine
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -12,6 +13,21 @@ from duvo_async._protocol import Response, request_id
 from duvo_async.models import APIResponse
 
 _T = TypeVar("_T")
+
+
+def check_call(call: object) -> None:
+    """Insist on a call that is still to be made.
+
+    Raises:
+        TypeError: It is none, or was made already.
+    """
+    if not callable(call):
+        if iscoroutine(call):
+            call.close()  # else Python would say that nobody awaited it
+        raise TypeError(
+            "with_response() makes the call itself: give it the call and its arguments, as in "
+            "with_response(duvo.runs.get, run_id)"
+        )
 
 
 @define

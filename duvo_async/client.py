@@ -1,13 +1,14 @@
 """The asynchronous client."""
 
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from duvo_async import _operations
 from duvo_async._operations import Data, Params
 from duvo_async._options import Options
-from duvo_async._recording import recording
+from duvo_async._recording import check_call, recording
 from duvo_async._retry import RetryPolicy
 from duvo_async._session import Session
 from duvo_async._transport import AiohttpTransport, HTTPSession
@@ -262,9 +263,14 @@ class AsyncDuvo:
 
         Raises:
             APIError: As the call does; the error has these facts itself.
+            TypeError: It is no such call: a list, or a call that was made already.
         """
+        check_call(call)
         with recording() as recorded:
-            value = await call(*args, **kwargs)
+            made = call(*args, **kwargs)
+            if not isawaitable(made):
+                raise TypeError("with_response() takes calls that are awaited; a list is none")
+            value = await made
         return recorded.beside(value)
 
     def with_options(

@@ -8,7 +8,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar, overload
 from duvo_async._bridge import Bridge
 from duvo_async._mirror import Mirror, blocking
 from duvo_async._operations import Data, Params
-from duvo_async._recording import recording
+from duvo_async._recording import check_call, recording
 from duvo_async._retry import RetryPolicy
 from duvo_async.client import AsyncDuvo
 from duvo_async.credentials import ClientCredentials, TokenSource
@@ -206,6 +206,7 @@ class Duvo(Mirror[AsyncDuvo]):
         self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
     ) -> APIResponse[_T]:
         """Mirror `AsyncDuvo.with_response`."""
+        check_call(call)
         with recording() as recorded:
             value = call(*args, **kwargs)
         return recorded.beside(value)

@@ -113,6 +113,8 @@ async def test_a_whole_url_of_the_apis_own_is_taken() -> None:
         "https://user:pass@api.duvo.ai/v1/runs",
         "/v1/../admin",
         "/v1/%2e%2e/admin",
+        "/v1/runs/%2e%2e%2fadmin",
+        "/v1/runs/..%5Cadmin",
         "/v1/.",
         "/v1/a b",
         "/v1/a\nb",
@@ -296,6 +298,19 @@ async def test_a_call_that_asks_nothing_has_nothing_beside() -> None:
         found = await duvo.with_response(nothing, value=7)
     assert (found.value, found.status, found.request_id, found.attempts) == (7, None, None, 0)
     assert dict(found.headers) == {}
+
+
+async def test_what_is_no_call_has_no_response() -> None:
+    async with AsyncDuvo(KEY) as duvo:
+        takes_anything: Any = duvo.with_response
+        with pytest.raises(TypeError, match="the call and its arguments"):
+            await takes_anything(duvo.runs.get("r"))
+        with pytest.raises(TypeError, match="a list is none"):
+            await takes_anything(duvo.runs.list)
+    with Duvo(KEY) as blocking:
+        takes_anything = blocking.with_response
+        with pytest.raises(TypeError, match="the call and its arguments"):
+            takes_anything("runs.get")
 
 
 def test_the_blocking_client_has_all_of_it() -> None:

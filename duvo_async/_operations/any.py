@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, cast
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from yarl import URL
 
@@ -87,7 +87,9 @@ _TEAM_WORD = "-team-id-"
 
 
 def _segments(path: str) -> list[str]:
-    return path.partition("?")[0].lower().replace("%2e", ".").replace("\\", "/").split("/")
+    """Cut a path as a server may that decodes it first."""
+    plain = unquote(path.partition("?")[0])
+    return plain.replace("\\", "/").split("/")
 
 
 def _flat(params: Params) -> list[tuple[str, str]]:

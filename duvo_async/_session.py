@@ -191,6 +191,9 @@ class Session:
         """
         request = self.options.timed(call.request)
         if self.routes.team_id is None and TEAM in request.path:
+            if self._heard.team is None and turn is not None:
+                self.turns.refund(turn)  # to find the team takes a turn, and may fail
+                turn = None
             request = await self._placed(request)
         response, sent_as = await self._send(request, attempts, lane, turn)
         error = _protocol.failure(request, response, attempts)
@@ -224,6 +227,8 @@ class Session:
 
     async def _placed(self, request: Request) -> Request:
         """Complete a path that names a team which nobody told."""
+        if self._heard.no_team is not None:
+            raise ConfigurationError(self._heard.no_team)
         if self._heard.team is None:
             self._heard.team = segment("team_id", await self._team.join())
         return evolve(request, path=request.path.replace(TEAM, self._heard.team))
@@ -233,10 +238,11 @@ class Session:
         if len(teams) == 1:
             return teams[0].id
         known = ", ".join(f"{each.id} ({each.name})" for each in teams) or "none"
-        raise ConfigurationError(
+        self._heard.no_team = (
             "API v2 needs to know the team: pass team_id= or set DUVO_TEAM_ID. These credentials "
             f"can act on: {known}"
         )
+        raise ConfigurationError(self._heard.no_team)
 
     async def _send(
         self, request: Request, attempts: int, lane: Lane, turn: int | None
@@ -315,6 +321,7 @@ class _Heard:
     window: tuple[Window, Mapping[str, str]] | None = None
     clock_offset: float = field(factory=lambda: time() - monotonic())
     team: str | None = None
+    no_team: str | None = None
     deprecations: Deprecations = field(factory=Deprecations)
 
 

@@ -305,6 +305,9 @@ class Watcher:
         )
         try:
             rows = await self._session.attempt(call, turn=turn)
+        except ConfigurationError:  # nobody knows of which team; runs are read without
+            self._schedule.suspend_list(inf)
+            return
         except APIError as error:
             failure = error
         else:

@@ -139,4 +139,26 @@ async def test_several_teams_are_told_apart(emulator: Emulator) -> None:
     async with AsyncDuvo(emulator.api_key, base_url=f"{emulator.url}/v2") as duvo:
         with pytest.raises(ConfigurationError, match=rf"{other} \(Another\)"):
             await duvo.runs.start(agent)
-    assert {each.path for each in emulator.requests} == {"/v2/teams"}
+        outcomes = [each async for each in duvo.runs.map(agent, ["1", "2", "3"])]
+        assert all(isinstance(each.error, ConfigurationError) for each in outcomes)
+        assert duvo._session.turns.budget._under_way == {}  # noqa: SLF001 - no slot is lost
+    assert [each.path for each in emulator.requests] == ["/v2/teams"]  # they are as they were
+
+
+async def test_runs_are_waited_for_though_nobody_knows_of_which_team(emulator: Emulator) -> None:
+    emulator.add_team("Another")
+    agent = emulator.add_agent([Sleep(1.5)])
+    runs = [emulator.start_run(agent) for _ in range(20)]
+    async with AsyncDuvo(emulator.api_key, base_url=f"{emulator.url}/v2") as duvo:
+        outcomes = [each async for each in duvo.runs.wait_many(runs)]
+    assert all(each.succeeded for each in outcomes)
+    assert not any(each.path.endswith("/runs") for each in emulator.requests)
+
+
+async def test_several_processes_find_the_team_though_each_sends_little(
+    emulator: Emulator,
+) -> None:
+    agent = emulator.add_agent([])
+    async with AsyncDuvo(emulator.api_key, base_url=f"{emulator.url}/v2", processes=4) as duvo:
+        outcomes = [each async for each in duvo.runs.map(agent, map(str, range(9)))]
+    assert all(each.succeeded for each in outcomes)

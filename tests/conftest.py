@@ -6,11 +6,14 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from duvo_async import AsyncDuvo, RetryPolicy
 from duvo_async._turns import forget_all
 from duvo_async.emulator import Emulator
 from tests.support.virtual_time import VirtualTimeLoop, threads_hold_the_clock, wall_clock
+
+settings.register_profile("quick", max_examples=20)  # --hypothesis-profile quick
 
 
 @pytest.fixture

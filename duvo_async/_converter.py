@@ -5,11 +5,12 @@ found by the explaining one, which costs a multiple and so runs only after a fai
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, TypeVar, Union, cast, get_args
 
-from attrs import NOTHING, Attribute, fields, has
+from attrs import NOTHING, Attribute, fields, has, resolve_types
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
 
@@ -209,7 +210,7 @@ def _make_converter(*, detailed: bool) -> Converter:
 
 
 def _is_tuple(kind: object) -> bool:
-    return getattr(kind, "__origin__", None) is tuple
+    return getattr(kind, "__origin__", None) is tuple and get_args(kind)[1:] == (...,)
 
 
 _Hook = Callable[[Any, Any], Any]
@@ -232,6 +233,8 @@ def _make_tuple_factory(converter: Converter) -> Callable[[Any], _Hook]:
 
 def _make_model_factory(converter: Converter) -> Callable[[Any], _Hook]:
     def factory(kind: Any) -> _Hook:  # noqa: ANN401 - any attrs class
+        with suppress(NameError):  # a user's class may have its annotations as texts
+            resolve_types(kind)
         special = {
             attribute.name: override(struct_hook=hook, rename=attribute.metadata.get(_JSON_NAME))
             for attribute in fields(kind)

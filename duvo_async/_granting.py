@@ -8,10 +8,10 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from attrs import evolve
 from yarl import URL
 
 from duvo_async import _discovery, _oauth
+from duvo_async._blotting import blotted
 from duvo_async._converter import DecodeProblem
 from duvo_async._discovery import TokenServer
 from duvo_async._oauth import Asking, Token
@@ -112,7 +112,7 @@ class Granting:
                 may_have_been_done=False,
             )
         _logger.debug("%s %s -> %s", request.method, request.path, response.status)
-        told = evolve(response, body=self.redact(response.body))
+        told = blotted(response, self.redact)
         if (error := _oauth.failure(request, told, attempts)) is not None:
             return error
         try:

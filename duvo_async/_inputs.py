@@ -1,6 +1,6 @@
 """Inputs of any number: from an iterable or an async iterable, read as they are needed."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TypeAlias, TypeVar, cast
 
@@ -17,7 +17,7 @@ def check_inputs(name: str, inputs: object) -> None:
     Raises:
         TypeError: It is a single text, or cannot be iterated over.
     """
-    if isinstance(inputs, (str, bytes)):
+    if isinstance(inputs, (str, bytes, Mapping)):
         raise TypeError(f"{name} must be many, not one {type(inputs).__name__}: put it in a list")
     if not isinstance(inputs, (Iterable, AsyncIterable)):
         raise TypeError(f"{name} must be an iterable, not {type(inputs).__name__}")
@@ -32,7 +32,7 @@ async def batched(inputs: Inputs[_T], size: int) -> AsyncGenerator[list[_T], Non
     """
     batch: list[_T] = []
     if not isinstance(inputs, AsyncIterable):
-        iterator = iter(inputs)
+        iterator = cast("Iterator[_T]", await invoke(iter, inputs))
 
         def take(iterator: Iterator[_T]) -> list[_T]:
             return list(islice(iterator, size))

@@ -48,9 +48,9 @@ class Options:
 
 def keyed(request: Request) -> Request:
     """Give a mutating request its idempotency key, once for all of its attempts."""
-    if not request.mutates:
-        return request
     if request.idempotency_key is None:
+        if not request.mutates:
+            return request
         return evolve(request, idempotency_key=str(uuid4()))
     # Stripped of nothing and quoted by nobody: what cannot stand in a header is the caller's error.
     key = request.idempotency_key

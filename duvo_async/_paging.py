@@ -32,6 +32,8 @@ def listed(
     Items that come into the list before the place where it is read make others appear on two pages:
     those are given once. Items that leave it would make others slip to a page that was read: as
     many are read again as the total says have left, so that these come later than in their order.
+    Where others come in behind as these leave, the total does not tell of it, and some may slip by:
+    in the order in which the API puts newcomers first, none do.
 
     Args:
         session: Makes the calls.

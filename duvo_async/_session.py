@@ -12,6 +12,7 @@ from typing import TypeVar
 from attrs import define, evolve, field
 
 from duvo_async import _operations, _protocol
+from duvo_async._blotting import blotted, headers_without, plain
 from duvo_async._converter import DecodeProblem
 from duvo_async._deprecation import Deprecations
 from duvo_async._options import Options, keyed
@@ -230,7 +231,12 @@ class Session:
         if self._heard.no_team is not None:
             raise ConfigurationError(self._heard.no_team)
         if self._heard.team is None:
-            self._heard.team = segment("team_id", await self._team.join())
+            try:
+                self._heard.team = segment("team_id", await self._team.join())
+            except APIError as error:
+                error.may_have_been_done = False  # as what was asked for was not sent
+                error.idempotency_key = request.idempotency_key
+                raise
         return evolve(request, path=request.path.replace(TEAM, self._heard.team))
 
     async def _find_team(self) -> str:
@@ -276,7 +282,9 @@ class Session:
             _log(request, str(error), attempts, started, None)
             failure = _without_answer(error, request, attempts)
         else:
-            _log(request, response.status, attempts, started, _protocol.request_id(response))
+            if _logger.isEnabledFor(logging.DEBUG):
+                known_by = plain(_protocol.request_id(response) or "none", self.auth.redact)
+                _log(request, response.status, attempts, started, known_by)
             return response
         # Raised outside of the handler, so that nothing hangs on it that knows the URL.
         raise failure
@@ -304,9 +312,9 @@ class Session:
         if (recording := current.get()) is not None:
             recording.note(response, attempts)
         if "deprecation" in headers or "sunset" in headers:
-            heard.deprecations.heed(request, headers)
+            heard.deprecations.heed(request, headers_without(headers, self.auth.redact))
         if response.status >= 300:  # noqa: PLR2004 - what HTTP does not call success
-            return evolve(response, body=self.auth.redact(response.body))
+            return blotted(response, self.auth.redact)
         return response
 
     def _pause(self, error: RateLimitError) -> None:

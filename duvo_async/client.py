@@ -175,6 +175,7 @@ class AsyncDuvo:
         params: Params | None = None,
         json: object = None,
         data: Data | None = None,
+        content_type: str | None = None,
         cast_to: None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -189,6 +190,7 @@ class AsyncDuvo:
         params: Params | None = None,
         json: object = None,
         data: Data | None = None,
+        content_type: str | None = None,
         cast_to: type[_T],
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -202,6 +204,7 @@ class AsyncDuvo:
         params: Params | None = None,
         json: object = None,
         data: Data | None = None,
+        content_type: str | None = None,
         cast_to: type[Any] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -219,6 +222,8 @@ class AsyncDuvo:
             json: The body: what JSON can hold, or models. None sends none.
             data: A body that is no JSON: bytes or text as they are, a mapping as a form. None sends
                 none.
+            content_type: What the body is. None tells by its kind: JSON, a form, text in UTF-8, or
+                `application/octet-stream` for bytes.
             cast_to: What the answer is read as: a model of this SDK's or an attrs or data class of
                 your own; `str` or `bytes` for the body as it is. None reads it as JSON, and an
                 empty one as None.
@@ -242,6 +247,7 @@ class AsyncDuvo:
             params=params,
             json=json,
             data=data,
+            content_type=content_type,
             cast_to=cast_to,
             idempotency_key=idempotency_key,
             timeout=None if timeout is None else check_seconds("timeout", timeout),

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import cast
+from uuid import uuid4
 
 from attrs import evolve
 
@@ -113,9 +114,9 @@ class Filler:
                     opened = await stack.enter_async_context(opening(each.source))
                     planned[index] = evolve(each, source=opened)
             if sandbox_id is None:
-                ask = _operations.create_sandbox(
-                    self._session.routes, idempotency_key=idempotency_key
-                )
+                # Its own in any case: the key of a light client is for the start of the run.
+                key = str(uuid4()) if idempotency_key is None else idempotency_key
+                ask = _operations.create_sandbox(self._session.routes, idempotency_key=key)
                 sandbox_id = (await self._session.call(ask)).sandbox_id
             batch = Batch(self._uploader, sandbox_id, planned, manner, fail_fast=True)
             await batch.run(CONCURRENCY)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from duvo_async._callbacks import invoke
 from duvo_async._inputs import Inputs
@@ -187,7 +187,8 @@ async def _numbered(inputs: Inputs[_T], batch: Batch) -> AsyncIterator[tuple[int
         for index, each in enumerate(inputs):
             yield index, each
         return
-    iterator = iter(inputs)
+    started = await batch.in_step(lambda: invoke(iter, inputs))
+    iterator = cast("Iterator[object]", started)
     while (value := await batch.in_step(lambda: invoke(_step, iterator))) is not _END:
         yield index, value  # type: ignore[misc] # what the iterator gives
         index += 1

@@ -272,6 +272,7 @@ async def test_another_number_of_cases_is_never_taken_for_success(told: int) -> 
     ("given", "error", "text"),
     [
         (("queue-1", "a title"), TypeError, "cases must be many, not one str"),
+        (("queue-1", {"title": "a"}), TypeError, "cases must be many, not one dict"),
         (("queue-1", 7), TypeError, "cases must be an iterable, not int"),
         (("a/b", []), ValueError, "is not an id"),
     ],
@@ -354,6 +355,18 @@ def test_an_iterable_may_use_the_same_client(faces: tuple[Cases, str, Emulator])
     copies = (f"Copy of {case.title}" for case in cases.list(queue, sort_order="asc", limit=120))
     assert len(list(cases.create_many(queue, copies))) == 120
     assert titles_in(emulator, queue)[120:] == [f"Copy of {title}" for title in numbers(120)]
+
+
+def test_an_iterable_begins_in_the_callers_thread(faces: tuple[Cases, str, Emulator]) -> None:
+    class Titles:
+        def __iter__(self) -> Iterator[str]:
+            threads.append(threading.get_ident())
+            return iter(numbers(3))
+
+    cases, queue, _ = faces
+    threads: list[int] = []
+    assert len(list(cases.create_many(queue, Titles()))) == 3
+    assert threads == [threading.get_ident()]
 
 
 def test_leaving_a_loop_early_makes_no_more(faces: tuple[Cases, str, Emulator]) -> None:

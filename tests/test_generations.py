@@ -51,6 +51,16 @@ async def test_a_run_with_a_file_and_an_approval(emulator: Emulator, duvo: Async
     assert [each.text_content async for each in duvo.runs.messages(run.id)] == ["go", "a", "b"]
 
 
+async def test_the_key_of_a_light_client_is_for_the_start_of_the_run(
+    emulator: Emulator, duvo: AsyncDuvo
+) -> None:
+    light = duvo.with_options(idempotency_key="order-7")
+    run = await light.runs.execute(emulator.add_agent([]), files={"in.txt": b"x"})
+    assert run.succeeded
+    (start,) = (each for each in emulator.requests if each.idempotency_key == "order-7")
+    assert start.path.endswith("/runs")
+
+
 async def test_a_fan_out_is_watched_by_the_list(emulator: Emulator, duvo: AsyncDuvo) -> None:
     agent = emulator.add_agent([Sleep(1.5)])
     outcomes = [each async for each in duvo.runs.map(agent, [str(n) for n in range(30)])]

@@ -28,6 +28,7 @@ from duvo_async import (
     ServerError,
 )
 from duvo_async.emulator import Emulator
+from tests.support.annotated import Annotated
 from tests.support.stub import (
     AGENT_ID,
     RUN_ID,
@@ -120,6 +121,8 @@ async def test_a_whole_url_of_the_apis_own_is_taken() -> None:
         "/v1/a\nb",
         "/v1/a#b",
         "http://[::1",
+        "cases:bulk/x",
+        "/v1/a?team={team_id}",
     ],
 )
 async def test_what_leads_elsewhere_is_refused(path: str) -> None:
@@ -145,6 +148,11 @@ async def test_below_a_base_path_a_url_stays_below_it() -> None:
         ({"data": "é"}, "text/plain; charset=utf-8", "é".encode()),
         ({"data": {"a": "1 2", "b": "&"}}, "application/x-www-form-urlencoded", b"a=1+2&b=%26"),
         ({"json": ["a", {"b": 1}]}, "application/json", b'["a",{"b":1}]'),
+        (
+            {"data": b"1.10", "content_type": "application/json"},
+            "application/json",
+            b"1.10",
+        ),
     ],
 )
 async def test_bodies(given: dict[str, Any], kind: str, body: bytes) -> None:
@@ -179,6 +187,29 @@ async def test_an_answer_is_read_as_wanted() -> None:
             await duvo.request("GET", "/v1/a")
 
 
+async def test_a_class_whose_annotations_are_texts_is_read() -> None:
+    async with serve(OK) as stub, client(stub) as duvo:
+        assert await duvo.request("GET", "/v1/a", cast_to=Annotated) == Annotated(ok=True)
+
+
+async def test_credentials_that_are_repeated_are_blotted_out_however_they_are_written(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    token = 'ya29/ab+cd"=='
+    said = (
+        '{"code": "x", "message": "no \\"ya29\\/ab\\u002bcd\\"==", "details": ["ya29/ab+cd\\"=="]}'
+    )
+    told = answer(400, said, X_Request_Id=token)
+    async with serve(told) as stub, AsyncDuvo(token, base_url=stub.url) as duvo:
+        with pytest.raises(BadRequestError) as failed:
+            await duvo.runs.get(RUN_ID)
+    error = failed.value
+    assert token not in repr(vars(error)) + str(error) + caplog.text
+    assert error.details == ["[API key]"]
+    assert error.request_id == "[API key]"
+
+
 async def test_errors_are_those_of_every_call() -> None:
     problem = {"code": "invalid", "message": "No", "request_id": "r-1"}
     async with serve(answer(400, problem)) as stub, client(stub) as duvo:
@@ -194,6 +225,13 @@ async def test_errors_are_those_of_every_call() -> None:
         {"method": None},
         {"path": None},
         {"params": {"a": object()}},
+        {"params": {"a": b"xy"}},
+        {"params": {1: "a"}},
+        {"params": {"a": "\udc80"}},
+        {"data": {"a": ["1"]}},
+        {"content_type": "a\r\nb/c"},
+        {"content_type": "json"},
+        {"method": "GET", "idempotency_key": "a\nb"},
         {"json": {}, "data": b""},
         {"json": {"a": object()}},
         {"json": float("nan")},
@@ -415,6 +453,18 @@ async def test_paths_without_a_team_ask_for_none() -> None:
     async with serve(run_answer()) as stub, client(stub, api_version="v2") as duvo:
         await duvo.runs.get(RUN_ID)
     assert [each.path for each in stub.asked] == [f"/v2/runs/{RUN_ID}"]
+
+
+async def test_what_was_not_sent_for_want_of_a_team_was_not_done() -> None:
+    none = RetryPolicy(retries=0)
+    async with (
+        serve(answer(503)) as stub,
+        client(stub, api_version="v2", retry=none) as duvo,
+    ):
+        with pytest.raises(ServerError) as failed:
+            await duvo.runs.start(AGENT_ID, idempotency_key="order-7")
+    assert failed.value.may_have_been_done is False
+    assert failed.value.idempotency_key == "order-7"
 
 
 @pytest.mark.parametrize(

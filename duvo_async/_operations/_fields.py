@@ -54,7 +54,20 @@ def delete(path: str, idempotency_key: str | None) -> Request:
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return moment(value) if isinstance(value, datetime) else str(value)
+    return moment(value) if isinstance(value, datetime) else encodable("a text", str(value))
+
+
+def encodable(name: str, text: str) -> str:
+    """Check for a text that can be sent: half a surrogate pair would be left out silently.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} must be valid Unicode, not {text!r}") from None
+    return text
 
 
 def moment(value: datetime) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, cast
-from urllib.parse import unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from yarl import URL
 
 from duvo_async._converter import check_kind, structure, unstructure
-from duvo_async._operations._fields import moment
+from duvo_async._operations._fields import encodable, moment
 from duvo_async._protocol import Call, Request, Response, encoded, parse_json
 from duvo_async._routes import TEAM, Routes
 
@@ -32,6 +32,7 @@ def any_request(  # noqa: PLR0913 - the parts of a request
     params: Params | None,
     json: object,
     data: Data | None,
+    content_type: str | None,
     cast_to: Any,  # noqa: ANN401 - any class
     idempotency_key: str | None,
     timeout: float | None,
@@ -44,13 +45,13 @@ def any_request(  # noqa: PLR0913 - the parts of a request
     if cast_to not in {None, bytes, str}:
         check_kind(cast_to)
     below, query = _split(path, base_url)
-    body, content_type = _body(json, data)
+    body, kind = _body(json, data)
     request = Request(
         method=method.upper(),
         path=routes.of_any(below),
         query=(*query, *_flat(params or {})),
         body=body,
-        content_type=content_type,
+        content_type=kind if content_type is None else _media_type(content_type),
         idempotency_key=idempotency_key,
         timeout=timeout,
     )
@@ -65,9 +66,13 @@ def _split(path: str, base_url: URL) -> tuple[str, tuple[tuple[str, str], ...]]:
         raise ValueError("path must have no spaces or control characters: quote them")
     # No error quotes the text, which may hold what should be in no log.
     try:
-        url = URL(path.replace(TEAM, _TEAM_WORD))
+        url = URL(path)
     except ValueError:
         raise ValueError("path cannot be read: is it /v2/…?") from None
+    if url.scheme and not url.host:
+        raise ValueError("path cannot be read: is it /v2/…?")
+    if any(TEAM in each for each in url.query.values()):
+        raise ValueError(f"{TEAM} stands for the team in the path alone, not in the query")
     if url.fragment or url.raw_path.startswith("//") or {".", ".."} & set(_segments(path)):
         raise ValueError("path must have no fragment, no dot segment and no empty host")
     below = url.raw_path
@@ -79,11 +84,7 @@ def _split(path: str, base_url: URL) -> tuple[str, tuple[tuple[str, str], ...]]:
         if url.user is not None or url.password is not None:
             raise ValueError("path must hold no user or password")
         below = below.removeprefix(base)
-    return below.replace(_TEAM_WORD, TEAM), tuple(url.query.items())
-
-
-# Stands for the team while the path is quoted, which would quote the braces.
-_TEAM_WORD = "-team-id-"
+    return below.replace(quote(TEAM), TEAM), tuple(url.query.items())
 
 
 def _segments(path: str) -> list[str]:
@@ -95,7 +96,9 @@ def _segments(path: str) -> list[str]:
 def _flat(params: Params) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for name, value in params.items():
-        several = not isinstance(value, str) and isinstance(value, Sequence)
+        if not isinstance(name, str):
+            raise TypeError(f"params has the name {name!r}, which is no text")
+        several = not isinstance(value, (str, bytes, bytearray)) and isinstance(value, Sequence)
         values = cast("Sequence[Param]", value) if several else (cast("Param", value),)
         pairs.extend((name, _word(name, each)) for each in values if each is not None)
     return pairs
@@ -108,7 +111,15 @@ def _word(name: str, value: Param) -> str:
         return moment(value)
     if not isinstance(value, (str, int, float)):
         raise TypeError(f"params[{name!r}] must be text, a number or a time, not {value!r}")
-    return str(value)
+    return encodable(name, str(value))
+
+
+def _media_type(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"content_type must be a string, not {type(text).__name__}")
+    if not text.isascii() or not text.isprintable() or "/" not in text:
+        raise ValueError(f"content_type {text!r} is no media type")
+    return text
 
 
 def _body(json: object, data: Data | None) -> tuple[bytes | None, str]:
@@ -119,6 +130,9 @@ def _body(json: object, data: Data | None) -> tuple[bytes | None, str]:
     if isinstance(data, str):
         return data.encode(), "text/plain; charset=utf-8"
     if isinstance(data, Mapping):
+        for name, value in data.items():
+            if not isinstance(value, str):
+                raise TypeError(f"data[{name!r}] must be text, not {type(value).__name__}")
         return urlencode(data).encode(), _FORM
     raise TypeError(f"data must be bytes, text or a mapping, not {type(data).__name__}")
 

@@ -45,18 +45,15 @@ class Ask:
         sends = bool(self.fields) or self.body is not None
         method = (self.method or ("POST" if sends else "GET")).upper()
         in_query = method in {"GET", "HEAD", "DELETE"} or self.body is not None
-        is_json = self.body is None or _is_json(self.body)
+        is_json = self.body is not None and _is_json(self.body)
         answer = await duvo.with_response(
             duvo.request,
             method,
             self.path,
             params=_flat(self.fields) if in_query else None,
-            json=json.loads(self.body)
-            if self.body is not None and is_json
-            else None
-            if in_query
-            else self.fields or None,
-            data=None if is_json else self.body,
+            json=None if in_query else self.fields or None,
+            data=self.body,
+            content_type="application/json" if is_json else None,
             cast_to=bytes,
         )
         if self.include:
@@ -101,7 +98,11 @@ def read_input(path: str) -> bytes:
         click.BadParameter: It cannot be read.
     """
     try:
-        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        if path != "-":
+            return Path(path).read_bytes()
+        if sys.stdin is None:
+            raise click.BadParameter("there is no standard input")
+        return sys.stdin.buffer.read()
     except OSError as error:
         raise click.BadParameter(f"cannot read {path}: {error.strerror}") from error
 
@@ -158,6 +159,8 @@ def _is_json(body: bytes) -> bool:
 def _print(body: bytes) -> None:
     """Print an answer: as it came for programs, to be read on a terminal."""
     if not on_terminal():
+        if sys.stdout is None:  # nobody wants to see it
+            return
         sys.stdout.flush()
         sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()

@@ -99,6 +99,8 @@ async def _read_apart(file: CaseFile) -> AsyncGenerator[NewCase, None]:
 @contextmanager
 def _opened(path: str, name: str) -> Generator[TextIO, None, None]:
     # Not sys.stdin itself: its encoding may be another, and no thread may hold its lock at the end.
+    if path == "-" and sys.stdin is None:
+        raise InputError("there is no standard input")
     source = sys.stdin.fileno() if path == "-" else path
     try:
         with open(source, encoding="utf-8-sig", newline="", closefd=path != "-") as file:

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+import click
+
 from duvo_async import DuvoError
 from duvo_async.cli.job import FAILED, exit_code
 from duvo_async.cli.output import Output, abandon_output
@@ -40,5 +42,9 @@ def finish(work: Work) -> int:
     except BrokenPipeError:
         abandon_output()
         work.unread()
+        return FAILED
+    except OSError as error:  # of the output: what is asked and read has errors of its own
+        abandon_output()
+        click.echo(f"duvo-async: cannot print: {error.strerror}", err=True)
         return FAILED
     return code

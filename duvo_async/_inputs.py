@@ -18,7 +18,8 @@ def check_inputs(name: str, inputs: object) -> None:
         TypeError: It is a single text, or cannot be iterated over.
     """
     if isinstance(inputs, (str, bytes, Mapping)):
-        raise TypeError(f"{name} must be many, not one {type(inputs).__name__}: put it in a list")
+        kind = type(cast("object", inputs)).__name__
+        raise TypeError(f"{name} must be many, not one {kind}: put it in a list")
     if not isinstance(inputs, (Iterable, AsyncIterable)):
         raise TypeError(f"{name} must be an iterable, not {type(inputs).__name__}")
 

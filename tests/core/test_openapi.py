@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import jsonschema
 import pytest
 from attrs import frozen
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duvo_async import APIStatusError
@@ -30,6 +30,7 @@ from tests.support.properties import unhurried
 FOLDER = os.environ.get("DUVO_OPENAPI_DIR")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="DUVO_OPENAPI_DIR is not set")
 
+in_short = settings(unhurried, max_examples=20)  # for each operation, in each generation
 JSONObject: TypeAlias = dict[str, Any]
 RUN = "0f4a1f5e-5d3c-4a61-9a0b-0d9b2f3c4d5e"
 AGENT = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
@@ -349,7 +350,7 @@ def response(status: int, body: object) -> Response:
 
 
 @each_function
-@unhurried
+@in_short
 @given(data=st.data())
 def test_every_documented_answer_is_understood(
     version: str, name: str, data: st.DataObject
@@ -368,7 +369,7 @@ def test_every_documented_answer_is_understood(
 
 
 @each_function
-@unhurried
+@in_short
 @given(data=st.data())
 def test_the_examples_are_what_the_documents_say(
     version: str, name: str, data: st.DataObject
@@ -378,7 +379,7 @@ def test_the_examples_are_what_the_documents_say(
 
 
 @each_function
-@unhurried
+@in_short
 @given(data=st.data())
 def test_a_documented_required_field_is_required(
     version: str, name: str, data: st.DataObject
@@ -396,7 +397,7 @@ def test_a_documented_required_field_is_required(
 
 
 @each_function
-@unhurried
+@in_short
 @given(data=st.data())
 def test_every_documented_error_has_its_class(version: str, name: str, data: st.DataObject) -> None:
     call = OPERATIONS[name].make(GENERATIONS[version])

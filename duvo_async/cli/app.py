@@ -50,8 +50,8 @@ def cli() -> None:
     """
 
 
-for command in COMMANDS:
-    cli.add_command(command)
+for _command in COMMANDS:
+    cli.add_command(_command)
 
 
 _agent = click.argument("agent_id", required=False)

@@ -24,6 +24,7 @@ from duvo_async.emulator.script import (
     StartedRun,
     Step,
 )
+from duvo_async.emulator.webhook_faults import WebhookFaults
 from duvo_async.emulator.webhooks import Delivery
 
 __all__ = [
@@ -47,4 +48,5 @@ __all__ = [
     "Sleep",
     "StartedRun",
     "Step",
+    "WebhookFaults",
 ]

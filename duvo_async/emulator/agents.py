@@ -6,6 +6,7 @@ from typing import Any
 from attrs import define, field
 
 from duvo_async.emulator.exchange import optional_timestamp, timestamp
+from duvo_async.emulator.herald import Herald
 from duvo_async.emulator.ids import Ids
 from duvo_async.emulator.schedules import Schedule
 from duvo_async.emulator.script import Player
@@ -160,10 +161,12 @@ class Agents:
     Attributes:
         ids: Where all ids come from.
         teams: Who makes them, and for which team.
+        herald: Tells of the builds that go live.
     """
 
     ids: Ids
     teams: Teams
+    herald: Herald
     _agents: dict[str, Agent] = field(factory=dict[str, Agent])
     _builds: dict[str, Build] = field(factory=dict[str, Build])
     _made: int = 0
@@ -195,24 +198,21 @@ class Agents:
         parent_id: str | None = None,
     ) -> Build:
         """Makes a build: a draft, unless it is the agent's first, which is live at once."""
-        build_id = self.ids.uuid("build", self._built)
-        self._built += 1
-        number, user = len(agent.builds) + 1, self.teams.user
-        build = Build(build_id, number, agent.id, name, config, parent_id, user, now, now)
-        self._builds[build.id] = build
-        agent.builds.append(build)
+        build = self._make_build(agent, name, config, now, parent_id)
         if agent.live is None:
             self.promote(agent, build, now)
         return build
 
+    def equip(self, agent: Agent, name: str, config: Mapping[str, Any]) -> None:
+        """Gives an agent a build that is live since the agent was made; nobody is told."""
+        build = self._make_build(agent, name, config, agent.created_at, None)
+        _make_live(agent, build, agent.created_at)
+
     def promote(self, agent: Agent, build: Build, now: float) -> None:
         """Makes a build of an agent the one that new runs name."""
-        if agent.live is not None:
-            agent.live.status = "historic"
-            agent.live.updated_at = now
-        agent.live = build
-        build.status = "live"
-        build.updated_at = now
+        _make_live(agent, build, now)
+        event = "assignment.build.published"
+        self.herald.tell(event, now, agent_id=agent.id, build_id=build.id)
 
     def find(self, agent_id: str) -> Agent | None:
         """The agent of that id; None when it never was or is deleted."""
@@ -232,3 +232,28 @@ class Agents:
         """The agents as the API orders them: the pinned ones first, then the newest first."""
         newest_first = reversed(self._agents.values())
         return sorted(newest_first, key=lambda agent: agent.pinned_at is None)
+
+    def _make_build(
+        self,
+        agent: Agent,
+        name: str,
+        config: Mapping[str, Any] | None,
+        now: float,
+        parent_id: str | None,
+    ) -> Build:
+        build_id = self.ids.uuid("build", self._built)
+        self._built += 1
+        number, user = len(agent.builds) + 1, self.teams.user
+        build = Build(build_id, number, agent.id, name, config, parent_id, user, now, now)
+        self._builds[build.id] = build
+        agent.builds.append(build)
+        return build
+
+
+def _make_live(agent: Agent, build: Build, now: float) -> None:
+    if agent.live is not None:
+        agent.live.status = "historic"
+        agent.live.updated_at = now
+    agent.live = build
+    build.status = "live"
+    build.updated_at = now

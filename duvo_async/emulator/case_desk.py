@@ -6,10 +6,12 @@ from attrs import define, field
 
 from duvo_async.emulator.cases import Case, CaseEntry, CaseEvent
 from duvo_async.emulator.engine import Engine, Start
-from duvo_async.emulator.queues import Queue, Queues
+from duvo_async.emulator.queues import CaseDraft, Queue, Queues
 from duvo_async.emulator.runs import TERMINAL, HumanRequest, Run
 from duvo_async.emulator.teams import Teams
 from duvo_async.emulator.triggers import Trigger, Triggers
+
+_EVENTS = {"claimed": "queue.case.claimed", "completed": "queue.case.completed"}
 
 
 @define
@@ -56,6 +58,18 @@ class CaseDesk:
         """When something is due next, in Unix seconds; None when nothing is."""
         dues = (self.engine.next_due(), *self._due.values())
         return min((due for due in dues if due is not None), default=None)
+
+    def has_due_listener(self) -> bool:
+        """Whether something is due of which someone hears."""
+        return self.engine.has_due_listener() or (bool(self._due) and self.engine.herald.waits())
+
+    def add(self, queue: Queue, drafts: Iterable[CaseDraft], now: float) -> list[Case]:
+        """Makes cases, which are pending until the next advance."""
+        cases = [self.queues.add_case(queue, draft, now) for draft in drafts]
+        for case in cases:
+            self._tell("queue.case.created", case, now)
+        self.wake(queue, now)
+        return cases
 
     def wake(self, queue: Queue, now: float) -> None:
         """Has the cases of a queue be claimed at the next advance: there is something new."""
@@ -204,6 +218,11 @@ class CaseDesk:
         case.events.append(event)
         case.completed_at = event.at if state == "completed" else None
         queue.cases.change(case, event.at, state)
+        if event.type in _EVENTS:
+            self._tell(_EVENTS[event.type], case, event.at)
+
+    def _tell(self, event: str, case: Case, at: float) -> None:
+        self.engine.herald.tell(event, at, case_id=case.id, queue_id=case.queue_id)
 
 
 def _start(agent_id: str, queue: Queue, case: Case) -> Start:

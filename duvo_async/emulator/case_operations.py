@@ -68,8 +68,7 @@ class CaseOperations:
         """Makes cases, which are pending until the next request."""
         drafts = read_drafts(read_object(call.request, CREATE))
         queue = self.lookup.queue(call)
-        cases = [self.desk.queues.add_case(queue, draft, call.now) for draft in drafts]
-        self.desk.wake(queue, call.now)
+        cases = self.desk.add(queue, drafts, call.now)
         return json_response(201, {"added_cases": [case.as_shown() for case in cases]})
 
     def clear(self, call: Call) -> Response:

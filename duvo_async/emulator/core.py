@@ -24,7 +24,7 @@ from duvo_async.emulator.storage import Upload
 from duvo_async.emulator.storage_errors import StorageError
 from duvo_async.emulator.team_operations import ProfileOperations, TeamOperations
 from duvo_async.emulator.validation import check_empty
-from duvo_async.emulator.webhooks import Webhook
+from duvo_async.emulator.webhooks import Webhook, sign
 
 _FORM_OVERHEAD = 64 * 1024
 
@@ -49,6 +49,10 @@ class Core(Gate):
         accepts_202: Whether the start of a run is answered with 202 instead of 201.
         keeps_requests: Whether `requests` is kept, at about a kilobyte for each. It may be set at
             any time.
+        keeps_deliveries: Whether `deliveries` is kept. It may be set at any time.
+        webhook_secret: What webhooks are signed with; None for a random one. See
+            `rotate_webhook_secret`.
+        webhook_faults: How badly webhooks are delivered. It may be set at any time.
         seed: All ids are drawn from it, the random keys and secrets and the signatures of URLs
             included: the same requests at the same times are answered with the same bytes. None
             draws them at random.
@@ -119,17 +123,23 @@ class Core(Gate):
     def expects_webhooks(self) -> bool:
         """Whether time alone, without another request, can make a webhook due."""
         with self._lock:
-            return self._outbox.next_due() is not None or self._engine.has_due_listener()
+            return self._outbox.next_due() is not None or self._desk.has_due_listener()
 
     def take_webhooks(self) -> list[Webhook]:
         """Takes the webhooks that are due; the caller posts each and tells `record_delivery`."""
         with self._lock:
             return self._outbox.take(self._advance())
 
+    def signed(self, webhook: Webhook) -> tuple[bytes, dict[str, str]]:
+        """Gives what to post for a webhook now: the body as it is signed, and the headers."""
+        with self._lock:
+            return sign(webhook, self.clock(), self.webhook_secret)
+
     def record_delivery(self, webhook: Webhook, status: int | None) -> None:
         """Notes how the post of a webhook was answered; None for not at all."""
         with self._lock:
-            self._outbox.record(webhook, status, self.clock())
+            keep = self.keeps_deliveries
+            self._outbox.record(webhook, status, self.clock(), keep=keep)
 
     def _make_routes(self) -> tuple[Route, ...]:
         """Where all operations are found but the one that can be switched off."""

@@ -34,6 +34,15 @@ class Courier:
 
     async def run(self) -> None:
         """Goes on until it is cancelled; posts under way are cancelled then, too."""
+        loop = asyncio.get_running_loop()
+        # What a test does to the emulator makes no request, and may happen in another thread.
+        self.core.attend(lambda: loop.call_soon_threadsafe(self.wake))
+        try:
+            await self._deliver()
+        finally:
+            self.core.attend(None)
+
+    async def _deliver(self) -> None:
         async with asyncio.TaskGroup() as posts:
             while True:
                 self._awake.clear()
@@ -45,9 +54,10 @@ class Courier:
                         await self._awake.wait()
 
     async def _post(self, webhook: Webhook) -> None:
+        body, headers = self.core.signed(webhook)
         try:
             request = self.session.post(
-                webhook.url, json=webhook.body, timeout=_TIMEOUT, allow_redirects=False
+                webhook.url, data=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False
             )
             async with request as response:
                 status: int | None = response.status

@@ -33,6 +33,10 @@ class Emulator(Core):
         accepts_202: Whether the start of a run is answered with 202 instead of 201.
         keeps_requests: Whether `requests` is kept, at about a kilobyte for each. It may be set at
             any time.
+        keeps_deliveries: Whether `deliveries` is kept. It may be set at any time.
+        webhook_secret: What webhooks are signed with; None for a random one. See
+            `rotate_webhook_secret`.
+        webhook_faults: How badly webhooks are delivered. It may be set at any time.
         seed: All ids are drawn from it, the random keys and secrets and the signatures of URLs
             included: the same requests at the same times are answered with the same bytes. None
             draws them at random.

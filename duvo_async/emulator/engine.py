@@ -3,12 +3,13 @@
 import heapq
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from attrs import define, field, frozen
 
 from duvo_async.emulator.agents import Agent, Agents
 from duvo_async.emulator.answers import Answer
+from duvo_async.emulator.herald import Herald
 from duvo_async.emulator.ids import Ids
 from duvo_async.emulator.run_list import RunList
 from duvo_async.emulator.runs import RESUMABLE, TERMINAL, HumanRequest, Run
@@ -25,7 +26,6 @@ from duvo_async.emulator.script import (
     StartedRun,
     Step,
 )
-from duvo_async.emulator.webhooks import Outbox, Webhook
 
 _EVENTS = {
     "completed": "run_completed",
@@ -69,14 +69,14 @@ class Engine:
     """All agents and runs, and what happens to them when.
 
     Attributes:
-        outbox: Where the runs' events go.
+        herald: Where the runs' events go.
         ids: Where all ids come from.
         agents: The agents.
         run_list: The runs by the time of their creation.
         on_change: Is told of each run that takes a status, and when it does.
     """
 
-    outbox: Outbox
+    herald: Herald
     ids: Ids
     agents: Agents
     run_list: RunList = field(factory=RunList)
@@ -115,6 +115,7 @@ class Engine:
             updated_at=now,
             play=agent.player(StartedRun(run_id, start.message, sandbox_id)),
             ids=self.ids,
+            herald=self.herald,
             user_id=start.user_id,
             case_id=start.case_id,
             queue_id=start.queue_id,
@@ -153,10 +154,13 @@ class Engine:
         """Plays all that is due, in the order of its due time."""
         while (due := self.next_due()) is not None and due <= now:
             _, _, run = heapq.heappop(self._queue)
-            if run.started_at is None:
+            is_first = run.started_at is None
+            if is_first:
                 run.started_at = due
             if run.status != "running":
                 self._take_status(run, "running", due)
+            if is_first:
+                run.tell_status("run.started", due)
             self._play(run, due)
 
     def next_due(self) -> float | None:
@@ -166,13 +170,14 @@ class Engine:
         return self._queue[0][0] if self._queue else None
 
     def has_due_listener(self) -> bool:
-        """Whether a step is due of a run whose events go to a webhook."""
-        return bool(self._due_listeners)
+        """Whether a step is due of a run whose events someone hears."""
+        return bool(self._due_listeners) or (self.herald.waits() and self.next_due() is not None)
 
     def respond(self, run: Run, request: HumanRequest, answer: Answer, now: float) -> None:
         """Answers the request that a run waits for."""
         request.response = answer.text
         request.responded_at = now
+        run.tell("human_request.responded", now, request_id=request.id)
         self._resume(run, answer.value, now)
 
     def post_message(self, run: Run, text: str, now: float) -> dict[str, object]:
@@ -235,7 +240,7 @@ class Engine:
             case AskApproval() | AskQuestions():
                 request = run.ask(step, at)
                 self.on_change(run, at)
-                self._send(run, request.as_event(), at)
+                self.herald.tell_receiver(run.webhook_url, request.as_event(), at)
             case Finish():
                 self._finish(run, step.status, at)
             case _:
@@ -247,7 +252,7 @@ class Engine:
         self._take_status(run, status, at)
         if status in _EVENTS:
             body = {"event": _EVENTS[status], "run_id": run.id, "status": status}
-            self._send(run, body, at)
+            self.herald.tell_receiver(run.webhook_url, body, at)
 
     def _take_status(self, run: Run, status: str, at: float) -> None:
         run.take_status(status, at)
@@ -262,10 +267,6 @@ class Engine:
     def _fail(self, run: Run, error: Exception, at: float) -> None:
         run.add_text(f"The run failed: {error}", at)
         self._finish(run, "failed", at)
-
-    def _send(self, run: Run, body: Mapping[str, object], at: float) -> None:
-        if run.webhook_url is not None:
-            self.outbox.add(Webhook(run.webhook_url, body, at))
 
 
 def _perform_instantly(run: Run, step: Step, at: float) -> object:

@@ -7,12 +7,14 @@ from attrs import define, field
 
 from duvo_async.emulator.agents import Agent
 from duvo_async.emulator.exchange import optional_timestamp, timestamp
+from duvo_async.emulator.herald import Herald
 from duvo_async.emulator.ids import Ids
 from duvo_async.emulator.sandboxes import Sandbox
 from duvo_async.emulator.script import AskApproval, AskQuestions, CallTool, Play, Question
 
 TERMINAL = frozenset({"completed", "failed", "interrupted", "stopped", "canceled"})
 RESUMABLE = frozenset({"waiting", "completed", "interrupted"})
+_EVENTS = {"waiting": "run.paused", "completed": "run.completed", "failed": "run.failed"}
 
 
 @define
@@ -106,6 +108,7 @@ class Run:
         updated_at: When it last changed.
         play: Its script, being played.
         ids: Where the ids of its messages and requests come from.
+        herald: Tells the subscribers what happens to it.
         user_id: The person who started it; None for none.
         case_id: The case that it works on; None for none.
         queue_id: The queue of that case.
@@ -135,6 +138,7 @@ class Run:
     updated_at: float
     play: Play
     ids: Ids
+    herald: Herald
     user_id: str | None = None
     case_id: str | None = None
     queue_id: str | None = None
@@ -157,6 +161,17 @@ class Run:
         self.updated_at = at
         self.completed_at = at if status in TERMINAL else None
         self.pending = None
+        if status in _EVENTS:
+            self.tell_status(_EVENTS[status], at)
+
+    def tell(self, event: str, at: float, **fields: str | None) -> None:
+        """Tells the subscribers of something that happened to it."""
+        if self.herald.subscriptions:  # else this is to cost nothing, for it comes with each step
+            self.herald.tell(event, at, run_id=self.id, **fields)
+
+    def tell_status(self, event: str, at: float) -> None:
+        """Tells the subscribers of the status that it took."""
+        self.tell(event, at, agent_id=self.agent.id, status=self.status)
 
     def ask(self, ask: AskApproval | AskQuestions, at: float) -> HumanRequest:
         """Begins to wait for a person."""
@@ -164,6 +179,8 @@ class Run:
         request_id = self.ids.uuid("request", self.number, len(self.requests))
         self.pending = HumanRequest(request_id, self.id, ask, at)
         self.requests[request_id] = self.pending
+        said = {"title": ask.title, "description": ask.description}
+        self.tell("human_request.created", at, request_id=request_id, **said)
         return self.pending
 
     def add_prompt(self, text: str, at: float) -> dict[str, Any]:
@@ -183,11 +200,13 @@ class Run:
         outcome = {"result": call.result} if call.error is None else {"error": call.error}
         tool_result = {"tool_call_id": call_id, **outcome}
         self._add_message("tool_result", "tool", at, tool_result=tool_result)
+        self.tell("run.tool_call.completed", at, tool_name=call.name)
 
     def _add_message(self, kind: str, role: str, at: float, **content: object) -> dict[str, Any]:
         message = {"id": f"msg_{self._token('message')}", "type": kind, "role": role}
         self.messages.append({**message, "timestamp": timestamp(at), **content})
         self.updated_at = at
+        self.tell("run.message.created", at, message_id=message["id"])
         return self.messages[-1]
 
     def _token(self, kind: str) -> str:

@@ -1,7 +1,7 @@
 """What the emulated API has, and what a test does to it without a request."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from threading import RLock
 
@@ -15,17 +15,23 @@ from duvo_async.emulator.contents import ContentStore
 from duvo_async.emulator.demo import demo_agent
 from duvo_async.emulator.engine import Engine, Start
 from duvo_async.emulator.exchange import RequestRecord
+from duvo_async.emulator.herald import Herald
 from duvo_async.emulator.ids import Ids
 from duvo_async.emulator.sandboxes import Sandboxes
 from duvo_async.emulator.script import Script, player
 from duvo_async.emulator.storage import Storage
 from duvo_async.emulator.team_files import TeamFiles
 from duvo_async.emulator.teams import FOUNDED, Teams
+from duvo_async.emulator.webhook_faults import WebhookFaults
 from duvo_async.emulator.webhooks import Delivery, Outbox
 
 
-def _api_key(given: str | None) -> str:
+def _text(given: str | None) -> str:
     return given or ""  # a random one follows as soon as the seed is known
+
+
+def _nobody() -> None:
+    """Is told when there is nobody to tell."""
 
 
 @define(kw_only=True, eq=False)
@@ -46,13 +52,17 @@ class Stage:
         accepts_202: Whether the start of a run is answered with 202 instead of 201.
         keeps_requests: Whether `requests` is kept, at about a kilobyte for each. It may be set at
             any time.
+        keeps_deliveries: Whether `deliveries` is kept. It may be set at any time.
+        webhook_secret: What webhooks are signed with; None for a random one. See
+            `rotate_webhook_secret`.
+        webhook_faults: How badly webhooks are delivered. It may be set at any time.
         seed: All ids are drawn from it, the random keys and secrets and the signatures of URLs
             included: the same requests at the same times are answered with the same bytes. None
             draws them at random.
     """
 
     clock: Callable[[], float] = time.time
-    api_key: str = field(default=None, converter=_api_key, repr=False)
+    api_key: str = field(default=None, converter=_text, repr=False)
     requests_per_minute: int | None = 300
     sandbox_ttl: float = 3600.0
     upload_url_ttl: float = 900.0
@@ -61,10 +71,16 @@ class Stage:
     lists_runs: bool = True
     accepts_202: bool = False
     keeps_requests: bool = True
+    keeps_deliveries: bool = True
+    webhook_secret: str = field(default=None, converter=_text, repr=False)
+    webhook_faults: WebhookFaults = field(factory=WebhookFaults)
     seed: int | None = None
     _lock: AbstractContextManager[bool] = field(factory=RLock, init=False, repr=False)
     _store: ContentStore = field(factory=ContentStore, init=False, repr=False)
-    _outbox: Outbox = field(factory=Outbox, init=False, repr=False)
+    _outbox: Outbox = field(init=False, repr=False)
+    _herald: Herald = field(init=False, repr=False)
+    _rouse: Callable[[], object] = field(default=_nobody, init=False, repr=False)
+    _secrets: int = field(default=0, init=False, repr=False)
     _engine: Engine = field(init=False, repr=False)
     _sandboxes: Sandboxes = field(init=False, repr=False)
     _desk: CaseDesk = field(init=False, repr=False)
@@ -79,6 +95,7 @@ class Stage:
         """Puts the parts together."""
         self._ids = Ids(self.seed)
         self.api_key = self.api_key or self._ids.api_key()
+        self.webhook_secret = self.webhook_secret or self._make_webhook_secret()
         self._sandboxes = Sandboxes(self._store, self.sandbox_ttl, self._ids)
         self._storage = Storage(
             self._sandboxes,
@@ -88,8 +105,10 @@ class Stage:
             self._ids.secret("storage"),
         )
         self._teams = Teams(self._ids)
-        self._agents = Agents(self._ids, self._teams)
-        self._engine = Engine(self._outbox, self._ids, self._agents)
+        self._outbox = Outbox(self._ids, lambda: self.webhook_faults)
+        self._herald = Herald(self._ids, self._teams.own.id, self._outbox)
+        self._agents = Agents(self._ids, self._teams, self._herald)
+        self._engine = Engine(self._herald, self._ids, self._agents)
         self._desk = make_desk(self._engine, self._teams)
         self._demo_agent_id = self.add_agent(demo_agent)
 
@@ -120,6 +139,12 @@ class Stage:
         with self._lock:
             return tuple(self._outbox.deliveries)
 
+    @property
+    def events_lost(self) -> int:
+        """How many events `webhook_faults` kept from being posted, each receiver counted."""
+        with self._lock:
+            return self._outbox.lost
+
     def add_agent(self, script: Script, name: str | None = None) -> str:
         """Adds an agent with a live build and gives its id.
 
@@ -133,7 +158,7 @@ class Stage:
         """
         with self._lock:
             agent = self._agents.add(player(script), FOUNDED, name)
-            self._agents.add_build(agent, "Build 1", PLAIN_CONFIG, agent.created_at)
+            self._agents.equip(agent, "Build 1", PLAIN_CONFIG)
             return agent.id
 
     def add_team(self, name: str) -> str:
@@ -157,6 +182,7 @@ class Stage:
             run = self._engine.start(start, self._advance())
             if run is None:
                 raise KeyError(agent_id)
+            self._rouse()
             return run.id
 
     def delete_run(self, run_id: str) -> None:
@@ -168,6 +194,46 @@ class Stage:
         with self._lock:
             self._engine.delete(run_id)
             self._desk.lose(run_id, self.clock())
+            self._rouse()
+
+    def subscribe(self, url: str, events: Iterable[str] | None = None) -> str:
+        """Has events of the whole workspace be posted from now on, and gives an id for that.
+
+        Args:
+            url: Where they are posted.
+            events: The names of the events, such as `run.completed`; None for all.
+
+        Raises:
+            ValueError: There is no such event.
+        """
+        with self._lock:
+            subscription_id = self._herald.subscribe(url, events)
+            self._rouse()
+            return subscription_id
+
+    def unsubscribe(self, subscription_id: str) -> None:
+        """Ends what `subscribe` began. Events from before that are on their way still come.
+
+        Raises:
+            KeyError: There is no such subscription.
+        """
+        with self._lock:
+            self._herald.unsubscribe(subscription_id)
+
+    def rotate_webhook_secret(self) -> str:
+        """Has all posts from now on be signed with a new secret, and gives it."""
+        with self._lock:
+            self.webhook_secret = self._make_webhook_secret()
+            return self.webhook_secret
+
+    def attend(self, rouse: Callable[[], object] | None) -> None:
+        """Has someone be told when webhooks may come though no request was made; None for nobody.
+
+        Args:
+            rouse: Is called in any thread, and must come back at once.
+        """
+        with self._lock:
+            self._rouse = _nobody if rouse is None else rouse
 
     def cases(self, queue_id: str) -> tuple[CaseEntry, ...]:
         """The cases of a queue, oldest first.
@@ -190,6 +256,11 @@ class Stage:
         """Deletes the uploaded files. The emulator is of no use after this."""
         with self._lock:
             self._store.close()
+
+    def _make_webhook_secret(self) -> str:
+        number = self._secrets
+        self._secrets += 1
+        return f"whsec_{self._ids.secret('webhook secret', number).hex()}"
 
     def _advance(self) -> float:
         now = self.clock()

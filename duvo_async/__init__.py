@@ -34,6 +34,9 @@ from duvo_async.errors import (
     UnsupportedOperation,
     UploadSourceError,
     WaitTimeout,
+    WebhookError,
+    WebhookPayloadError,
+    WebhookVerificationError,
 )
 from duvo_async.models import (
     JSON,
@@ -242,6 +245,9 @@ __all__ = [
     "UploadedFile",
     "UserTriggers",
     "WaitTimeout",
+    "WebhookError",
+    "WebhookPayloadError",
+    "WebhookVerificationError",
     "Weekday",
     "__version__",
 ]

@@ -22,10 +22,13 @@
     │       ├── RateLimitError              429
     │       └── ServerError                 5xx
     │           └── BadGatewayError         502
-    └── RunError                        about a run: run, run_id
-        ├── RunFailed                   it ended without completing
-        ├── HumanRequestPending         it waits for a person
-        └── WaitTimeout                 (also a TimeoutError) it did not end in the time given
+    ├── RunError                        about a run: run, run_id
+    │   ├── RunFailed                   it ended without completing
+    │   ├── HumanRequestPending         it waits for a person
+    │   └── WaitTimeout                 (also a TimeoutError) it did not end in the time given
+    └── WebhookError                    (also a ValueError) a delivery that is not to be believed
+        ├── WebhookVerificationError    it is not signed as it should be: check
+        └── WebhookPayloadError         it is no event: problems
 
 `DuvoDeprecationWarning` is a warning, told once an endpoint that the API is going to drop.
 
@@ -35,12 +38,23 @@ pickles. None holds an API key or the signature of a presigned URL.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from duvo_async.models import JSON, HumanRequest, Run
 
 _E = TypeVar("_E", bound="DuvoError")
+
+WebhookCheck: TypeAlias = Literal[
+    "signature_missing",
+    "signature_malformed",
+    "signature_mismatch",
+    "timestamp_missing",
+    "timestamp_malformed",
+    "timestamp_too_old",
+    "timestamp_in_future",
+]
+"""What is checked of a webhook's delivery."""
 
 
 class DuvoError(Exception):
@@ -356,6 +370,36 @@ class WaitTimeout(RunError, TimeoutError):  # noqa: N818 - a name that users rel
         )
         self.run = run
         self.timeout = timeout
+
+
+class WebhookError(DuvoError, ValueError):
+    """A webhook's delivery that is not to be believed."""
+
+
+class WebhookVerificationError(WebhookError):
+    """A delivery that is not signed as it should be.
+
+    Attributes:
+        check: The check that it failed: `signature_missing`, `signature_malformed`,
+            `signature_mismatch`, `timestamp_missing`, `timestamp_malformed`, `timestamp_too_old` or
+            `timestamp_in_future`.
+    """
+
+    def __init__(self, check: WebhookCheck, message: str) -> None:
+        super().__init__(message)
+        self.check = check
+
+
+class WebhookPayloadError(WebhookError):
+    """A delivery whose body is no event.
+
+    Attributes:
+        problems: What is wrong, each with its JSON path.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(f"the body is no event: {'; '.join(problems)}")
+        self.problems = problems
 
 
 _BY_STATUS: dict[int, type[APIStatusError]] = {

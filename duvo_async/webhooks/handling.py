@@ -1,0 +1,113 @@
+"""Events on their way to a user's handlers: taken quickly, worked on afterwards."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from inspect import isawaitable
+from typing import TypeAlias, TypeVar, cast
+
+from attrs import frozen
+
+from duvo_async.webhooks.events import WebhookEvent
+
+_E = TypeVar("_E", bound=WebhookEvent)
+
+Handler: TypeAlias = Callable[[_E], object]
+"""Is given an event. It may be asynchronous; what it returns does not matter."""
+
+_RAISED = "a handler of webhooks raised on %s (id %s)"
+_logger = logging.getLogger("duvo_async")
+
+
+@frozen
+class _Registered:
+    """A handler, and the kinds of events that it is for."""
+
+    handler: Handler[WebhookEvent]
+    kinds: tuple[type[WebhookEvent], ...]
+
+
+class Handling:
+    """The events that wait for handlers. There is a task only while there is an event.
+
+    Args:
+        most: How many events may wait.
+        at_once: How many are worked on at the same time.
+    """
+
+    def __init__(self, most: int, at_once: int) -> None:
+        self._most = most
+        self._at_once = at_once
+        self._handlers: list[_Registered] = []
+        self._waiting: deque[WebhookEvent] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether no event can be taken."""
+        return len(self._waiting) >= self._most
+
+    def add_handler(
+        self, handler: Handler[WebhookEvent], kinds: tuple[type[WebhookEvent], ...]
+    ) -> None:
+        """Have a handler given the events of some kinds."""
+        self._handlers.append(_Registered(handler, kinds))
+
+    def add(self, event: WebhookEvent) -> None:
+        """Have an event handled, after those that came before."""
+        if not any(isinstance(event, each.kinds) for each in self._handlers):
+            return
+        loop = asyncio.get_running_loop()
+        self._waiting.append(event)
+        # A loop that was left in the middle of its work takes its tasks along.
+        self._workers = {each for each in self._workers if each.get_loop() is loop}
+        if len(self._workers) < self._at_once:
+            # In a context of its own: what was set for one delivery is nothing to the next.
+            worker = loop.create_task(self._work(), name="duvo-async webhooks", context=Context())
+            self._workers.add(worker)
+            worker.add_done_callback(self._ended)
+
+    async def drain(self, seconds: float) -> int:
+        """Wait until all events are handled.
+
+        Args:
+            seconds: For how long at most. Then the handlers that are working are cancelled.
+
+        Returns:
+            How many events were not handled, or not to the end.
+        """
+        left = 0
+        if self._workers:
+            _, working = await asyncio.wait(self._workers, timeout=seconds)
+            left = len(working) + len(self._waiting)
+            self._waiting.clear()
+            for worker in working:
+                worker.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+        return left
+
+    def _ended(self, worker: "asyncio.Task[None]") -> None:
+        self._workers.discard(worker)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            event = self._waiting.popleft()
+            for each in tuple(self._handlers):
+                if isinstance(event, each.kinds):
+                    await _hand(event, each.handler)
+
+
+async def _hand(event: WebhookEvent, handler: Handler[WebhookEvent]) -> None:
+    try:
+        result = handler(event)
+        if isawaitable(result):
+            await cast("Awaitable[object]", result)
+    except Exception:
+        _logger.exception(_RAISED, event.name, event.id)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        _logger.exception(_RAISED, event.name, event.id)  # something that it waited for was

@@ -1,0 +1,345 @@
+"""A place where the API's webhooks arrive: in a web application of yours, or by itself."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
+from functools import partial
+from threading import Lock
+from time import monotonic, time
+from typing import Any, Self, TypeVar, cast, overload
+
+from aiohttp import web
+from anyio import CancelScope
+from anyio.from_thread import start_blocking_portal
+from attrs import evolve
+from yarl import URL
+
+from duvo_async._hints import Hint
+from duvo_async.webhooks.events import WebhookEvent
+from duvo_async.webhooks.handling import Handler, Handling
+from duvo_async.webhooks.headers import Headers
+from duvo_async.webhooks.intake import OK, UNAVAILABLE, Intake, Receipt, Seen, hint_of
+from duvo_async.webhooks.signature import (
+    PREFIX,
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    TOLERANCE,
+    Secrets,
+    make_check,
+)
+
+_E = TypeVar("_E", bound=WebhookEvent)
+
+_TIMEOUT, _TOO_LARGE, _UNSUPPORTED, _BROKEN_OFF = 408, 413, 415, 400
+_READ_SECONDS = 30.0
+"""Seconds for a body to arrive: who takes longer holds a connection and delivers nothing."""
+_GRACE = 0.05
+"""Seconds that a request under way gets at the end; to aiohttp, none would mean any number."""
+_QUIET = 60.0
+"""Seconds between two warnings: whoever sends forgeries shall not fill the log."""
+_MEGABYTE = 1024 * 1024
+
+_logger = logging.getLogger("duvo_async")
+
+
+class WebhookReceiver:
+    """Receives webhooks: checks them, answers at once, and has them handled afterwards.
+
+    By itself, `async with WebhookReceiver(secret, port=8080) as receiver`, or in a thread of its
+    own with a plain `with`; in an aiohttp application, `app.add_subapp("/duvo/", receiver.app())`;
+    in any other, `receiver.receive(body, headers)`.
+
+    An event may be delivered more than once, late, or never; each is handed to the handlers once. A
+    client that has the receiver as `webhooks=` looks at a run as soon as there is an event of it.
+
+    Args:
+        secret: The workspace's webhook secret, or several while it is being changed. None believes
+            anybody, which is good for trying things out, and for waits: to them an event is a hint,
+            and they look for themselves.
+        host: The address to listen on, by itself.
+        port: The port to listen on, by itself. 0 for any free one.
+        header: As in `verify`.
+        timestamp_header: As in `verify`.
+        prefix: As in `verify`.
+        tolerance: As in `verify`.
+        max_body_bytes: The largest body that is read: 1 MiB by default.
+        max_waiting: How many events may wait for handlers, 10,000 by default. Beyond that
+            deliveries are answered with 503, so that they come again.
+        concurrency: How many events are handled at the same time. 1, the default, keeps them in the
+            order in which they came.
+        remembered: How many events are remembered as taken, 32,768 by default, at some 150 bytes
+            each. Those without an id are known by their bodies, for ten minutes.
+        drain_timeout: How many seconds handlers get at the end for what was taken: 10 by default.
+        clock: Gives the time in Unix seconds. For tests.
+
+    Raises:
+        ValueError: An argument cannot work.
+    """
+
+    def __init__(  # noqa: PLR0913 - the settings of a receiver
+        self,
+        secret: Secrets | None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        header: str = SIGNATURE_HEADER,
+        timestamp_header: str | None = TIMESTAMP_HEADER,
+        prefix: str = PREFIX,
+        tolerance: float = TOLERANCE,
+        max_body_bytes: int = _MEGABYTE,
+        max_waiting: int = 10_000,
+        concurrency: int = 1,
+        remembered: int = 32_768,
+        drain_timeout: float = 10.0,
+        clock: Callable[[], float] = time,
+    ) -> None:
+        counts = {
+            "max_body_bytes": max_body_bytes,
+            "max_waiting": max_waiting,
+            "concurrency": concurrency,
+            "remembered": remembered,
+        }
+        for name, count in counts.items():
+            if count < 1:
+                raise ValueError(f"{name} must be 1 or more, not {count!r}")
+        check = (
+            None
+            if secret is None
+            else make_check(
+                secret,
+                clock,
+                header=header,
+                timestamp_header=timestamp_header,
+                prefix=prefix,
+                tolerance=tolerance,
+            )
+        )
+        self._host, self._port = host, port
+        self._max_body_bytes = max_body_bytes
+        self._drain_timeout = drain_timeout
+        self._intake = Intake(check, Seen(remembered))
+        self._handling = Handling(max_waiting, concurrency)
+        self._hints: dict[Hint, None] = {}
+        self._lock = Lock()
+        self._complained_at = float("-inf")
+        self._unmentioned = 0
+        self._url: str | None = None
+        self._serving = AsyncExitStack()
+        self._thread = ExitStack()
+
+    @property
+    def url(self) -> str:
+        """Where it listens by itself.
+
+        Raises:
+            RuntimeError: It does not.
+        """
+        if self._url is None:
+            raise RuntimeError(
+                "the receiver does not listen by itself: enter it as a context first"
+            )
+        return self._url
+
+    @overload
+    def on_event(self, handler: Handler[WebhookEvent], /) -> Handler[WebhookEvent]: ...
+
+    @overload
+    def on_event(
+        self, kind: type[_E], /, *kinds: type[_E]
+    ) -> Callable[[Handler[_E]], Handler[_E]]: ...
+
+    def on_event(
+        self, first: Handler[WebhookEvent] | type[WebhookEvent], /, *kinds: type[WebhookEvent]
+    ) -> Any:
+        """Have a function given the events, as a decorator with the kinds of events or without.
+
+        Handlers run after the delivery was answered, in the receiver's event loop; one that raises
+        is logged, and the others go on. An event is handed to each handler that is for its kind.
+
+        Args:
+            first: The function, for all events; or the kind of events that it is for, `RunEvent`
+                and the like meaning all of their kinds.
+            *kinds: More kinds.
+
+        Returns:
+            The function as it is, or a decorator.
+        """
+        if not isinstance(first, type):
+            self._handling.add_handler(first, (WebhookEvent,))
+            return first
+
+        def register(handler: Handler[_E]) -> Handler[_E]:
+            self._handling.add_handler(cast("Handler[WebhookEvent]", handler), (first, *kinds))
+            return handler
+
+        return register
+
+    def subscribe(self, hint: Hint, /) -> Callable[[], None]:
+        """Have somebody told of the runs that an event says have ended or wait for a person.
+
+        A client that has this receiver does this by itself.
+
+        Args:
+            hint: Gets the run's id, and whether it may wait for a person. It is called before the
+                delivery is answered, for repeated ones too, and must be quick.
+
+        Returns:
+            Ends it.
+        """
+        with self._lock:
+            self._hints[hint] = None
+        return partial(self._unsubscribe, hint)
+
+    def receive(self, body: bytes, headers: Headers) -> Receipt:
+        """Take a delivery that arrived in a web framework of yours.
+
+        Args:
+            body: The request's body exactly as it came.
+            headers: The request's headers.
+
+        Returns:
+            What became of it; answer with its `status`. Nothing is raised for what is wrong with
+            the delivery.
+
+        Raises:
+            RuntimeError: There are handlers for the event and no event loop is running to run them.
+        """
+        now = monotonic()
+        with self._lock:
+            receipt = self._take(body, headers, now)
+            hints = tuple(self._hints)
+        self._mention(receipt, now)
+        if receipt.event is not None and (told := hint_of(receipt.event)) is not None:
+            for hint in hints:
+                hint(*told)
+        return receipt
+
+    def app(self) -> web.Application:
+        """Make an aiohttp application that takes deliveries at any path, to mount in yours.
+
+        Returns:
+            The application, for `add_subapp`. When yours ends, handlers get `drain_timeout` for
+            what was taken.
+        """
+        app = web.Application()
+        app.router.add_post("", self._answer)
+        app.router.add_post("/{path:.*}", self._answer)
+
+        async def drain(_: web.Application) -> None:
+            await self.drain()
+
+        app.on_cleanup.append(drain)
+        return app
+
+    async def drain(self) -> None:
+        """Wait until the handlers have had all events, for `drain_timeout` at most.
+
+        An application that uses `receive` calls this at its end.
+        """
+        if left := await self._handling.drain(self._drain_timeout):
+            _logger.warning(
+                "%d webhook events were taken and not handled to the end within %g s",
+                left,
+                self._drain_timeout,
+            )
+
+    async def __aenter__(self) -> Self:
+        """Listen in the running event loop.
+
+        Raises:
+            OSError: The address cannot be listened on.
+        """
+        runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=_GRACE)
+        async with AsyncExitStack() as stack:
+            await runner.setup()
+            stack.push_async_callback(_clean_up, runner)
+            await web.TCPSite(runner, self._host, self._port).start()
+            self._serving = stack.pop_all()
+        port = runner.addresses[0][1]
+        self._url = str(URL.build(scheme="http", host=self._host, port=port, path="/"))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Listen no more; handlers get `drain_timeout` for what was taken."""
+        self._url = None
+        await self._serving.aclose()
+
+    def __enter__(self) -> Self:
+        """Listen in a thread with an event loop of its own, which is the handlers' too."""
+        with ExitStack() as stack:
+            portal = stack.enter_context(start_blocking_portal("asyncio"))
+            stack.enter_context(portal.wrap_async_context_manager(self))
+            self._thread = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Like leaving the async context; the thread has ended when this returns."""
+        self._thread.close()
+
+    def __repr__(self) -> str:
+        """Tell where it listens, and nothing of the secret."""
+        return f"{type(self).__name__}({self._url or 'not listening'})"
+
+    def _take(self, body: bytes, headers: Headers, now: float) -> Receipt:
+        receipt = self._intake.look(body, headers, now)
+        if receipt.event is None or receipt.repeated:
+            return receipt
+        if self._handling.full:
+            return evolve(receipt, status=UNAVAILABLE, reason="too many events wait for handlers")
+        self._handling.add(receipt.event)
+        self._intake.remember(receipt.event, body, now)
+        return receipt
+
+    def _unsubscribe(self, hint: Hint) -> None:
+        with self._lock:
+            self._hints.pop(hint, None)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        receipt = await self._read(request)
+        if isinstance(receipt, bytes):
+            receipt = self.receive(receipt, request.headers)
+        else:
+            self._mention(receipt, monotonic())
+        return web.Response(status=receipt.status, text=receipt.reason or "")
+
+    async def _read(self, request: web.Request) -> bytes | Receipt:
+        most = self._max_body_bytes
+        # What is signed are the bytes as they were sent, and what is packed may be of any size.
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            return Receipt(_UNSUPPORTED, reason="compressed bodies are not read")
+        if (request.content_length or 0) > most:
+            return Receipt(_TOO_LARGE, reason=f"more than {most} bytes")
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                async for block in request.content.iter_any():
+                    body += block
+                    if len(body) > most:
+                        return Receipt(_TOO_LARGE, reason=f"more than {most} bytes")
+        except TimeoutError:
+            return Receipt(_TIMEOUT, reason=f"the body did not arrive within {_READ_SECONDS:g} s")
+        except (ConnectionError, web.RequestPayloadError):
+            return Receipt(_BROKEN_OFF, reason="the body broke off")
+        return bytes(body)
+
+    def _mention(self, receipt: Receipt, now: float) -> None:
+        """Log a refusal, now and then."""
+        if receipt.status == OK:
+            return
+        if now - self._complained_at < _QUIET:
+            self._unmentioned += 1
+            return
+        others = f" ({self._unmentioned} others since the last such line)"
+        _logger.warning(
+            "a webhook delivery was answered with %d: %s%s",
+            receipt.status,
+            receipt.reason,
+            others if self._unmentioned else "",
+        )
+        self._complained_at, self._unmentioned = now, 0
+
+
+async def _clean_up(runner: web.AppRunner) -> None:
+    with CancelScope(shield=True):
+        await runner.cleanup()

@@ -4,6 +4,7 @@ import asyncio
 
 from attrs import frozen
 
+from benchmarks.announced import Announced
 from benchmarks.trials import REFUSED, Play, Trial, drawn
 from duvo_async import Run
 from duvo_async._operations import get_run, start_run
@@ -114,4 +115,14 @@ POLICIES: dict[str, Policy] = {
     "single reads": Policy(single_reads),
     "list sweep": Policy(list_sweep),
     "list, 3x foreign": Policy(list_sweep_foreign),
+    "webhooks": Policy(Announced()),
+    "webhooks, 1% lost": Policy(Announced(lost=0.01)),
+    "webhooks, 10% lost": Policy(Announced(lost=0.1)),
+    "webhooks, all lost": Policy(Announced(lost=1.0)),
+    "webhooks, forged": Policy(Announced(forged=True)),
+    "webhooks, 1/2 looks": Policy(Announced(looks=0.5)),
+    "150 at once": Policy(Announced(outstanding=150, lost=1.0)),
+    "150, webhooks": Policy(Announced(outstanding=150)),
+    "150, 1% lost": Policy(Announced(outstanding=150, lost=0.01)),
+    "150, 10% lost": Policy(Announced(outstanding=150, lost=0.1)),
 }

@@ -14,6 +14,7 @@ from duvo_async import AsyncDuvo, Run, RunOutcome
 from duvo_async._pacing import Budget
 from duvo_async._protocol import Request, Response
 from duvo_async.emulator import Emulator, RequestRecord, Sleep, StartedRun, Step
+from duvo_async.webhooks import WebhookReceiver
 from tests.support.in_memory import Fault, client_of
 from tests.support.virtual_time import EPOCH, VirtualTimeLoop, wall_clock
 
@@ -86,12 +87,14 @@ class Trial:
         emulator: Answers.
         ends: When each run ended, by its input's index.
         known: When that was known.
+        run_ids: The runs that were started.
     """
 
     case: Case
     emulator: Emulator
     ends: dict[int, float] = field(factory=dict[int, float])
     known: dict[int, float] = field(factory=dict[int, float])
+    run_ids: list[str] = field(factory=list[str])
     agent_id: str = ""
 
     def __attrs_post_init__(self) -> None:
@@ -99,11 +102,17 @@ class Trial:
         self.agent_id = self.emulator.add_agent(self._play)
 
     def _play(self, run: StartedRun) -> Generator[Step, Any, None]:
+        self.run_ids.append(run.run_id)
         index = int(run.message or "0")
         yield Sleep(self.case.duration(index))
 
     def client(
-        self, fault: Fault | None = None, *, process: int = 0, budget: Budget | None = None
+        self,
+        fault: Fault | None = None,
+        *,
+        process: int = 0,
+        budget: Budget | None = None,
+        webhooks: WebhookReceiver | None = None,
     ) -> AbstractAsyncContextManager[AsyncDuvo]:
         """Make a client, with no reserve unless it gets another budget.
 
@@ -111,6 +120,7 @@ class Trial:
             fault: What happens to its requests on their way.
             process: Its number, among several on one key.
             budget: What it may send.
+            webhooks: Where it hears of runs. None for nowhere.
         """
 
         async def on_the_way(request: Request) -> Response | None:
@@ -125,12 +135,18 @@ class Trial:
             budget=budget or Budget(reserve=0),
             fault=on_the_way,
             processes=self.case.processes,
+            webhooks=webhooks,
         )
 
-    async def map(self, duvo: AsyncDuvo, process: int = 0) -> None:
+    async def map(
+        self, duvo: AsyncDuvo, process: int = 0, *, max_outstanding: int | None = None
+    ) -> None:
         """Start a process's share of the runs, and note when each is known to have ended."""
         share = range(process, self.case.runs, self.case.processes)
-        async for outcome in duvo.runs.map(self.agent_id, [str(index) for index in share]):
+        messages = [str(index) for index in share]
+        async for outcome in duvo.runs.map(
+            self.agent_id, messages, max_outstanding=max_outstanding
+        ):
             self.note(share[outcome.index], _completed(outcome))
 
     def note(self, index: int, run: Run) -> None:

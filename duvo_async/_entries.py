@@ -1,5 +1,6 @@
 """Waiting runs, their pages of the list, and what it is worth to look at them. No I/O."""
 
+from collections.abc import Mapping
 from copy import copy
 from datetime import datetime
 from math import inf, log1p
@@ -16,6 +17,8 @@ CYCLE = 2.0
 _LONGEST_CYCLE = 10.0
 _SHARE_OF_AGE = 0.005
 """A page is read again after this share of its runs' age, within the bounds above, in seconds."""
+HINT_REST = 1.0
+"""Seconds after a look at a run before a hint leads to another: hints may be forged."""
 _SMALL = 1e-6
 _YOUNG = 60.0
 """Seconds added to an age: of runs this old, as many end in the next minute as later."""
@@ -70,6 +73,10 @@ class Entry:
         due: When to read it singly. Infinity for not at all.
         page: Where the list shows it. None when that is not known.
         reading: Whether it is being read by itself.
+        again: Whether there was news of it while it was being read.
+        hinted: Whether there ever was a hint that it has news.
+        doubted: Whether a page did not show the news that there should be.
+        news_due: When to read it singly because of a hint. Infinity for not at all.
         failures: How often reading it has failed since it was last seen.
     """
 
@@ -81,6 +88,10 @@ class Entry:
     due: float = inf
     page: "Page | None" = None
     reading: bool = False
+    again: bool = False
+    hinted: bool = False
+    doubted: bool = False
+    news_due: float = inf
     failures: int = 0
 
 
@@ -94,8 +105,10 @@ class Page:
         entries: The waiting runs on it.
         seen_at: When it was last read.
         reading: Whether it is being read.
-        begins: When its first run was made, by the server's clock. Before it was read: `since`.
+        begins: When its first run was made, by the server's clock, or the last of the page before.
         ends: When its last run was made.
+        hints: The runs on it that are said to have news, and since when.
+        asked: Those of them that a read under way will tell of.
         rows: How many runs it had.
         own: How many of them were waited for when they were first seen.
     """
@@ -107,6 +120,8 @@ class Page:
     reading: bool = False
     begins: datetime = field(default=Factory(lambda page: page.since, takes_self=True))
     ends: datetime = field(default=Factory(lambda page: page.since, takes_self=True))
+    hints: dict[str, float] = field(factory=dict[str, float])
+    asked: dict[str, float] = field(factory=dict[str, float])
     rows: int = 0
     own: int = 0
 
@@ -120,10 +135,26 @@ class Page:
         """When the first of its waiting runs was made."""
         return next(iter(self.entries.values())).created if self.entries else self.seen_at
 
-    def due(self) -> float:
-        """When it may be read again."""
+    def due(self, rest: float = 0.0) -> float:
+        """When it may be read again.
+
+        Args:
+            rest: The least seconds to leave it alone, unless there is a hint.
+        """
+        if self.hints:
+            return hinted_due(self.hints, self.seen_at)
         age = max(self.seen_at - self.created, 0.0)
-        return self.seen_at + min(max(age * _SHARE_OF_AGE, CYCLE), _LONGEST_CYCLE)
+        return self.seen_at + max(rest, min(max(age * _SHARE_OF_AGE, CYCLE), _LONGEST_CYCLE))
+
+
+def hinted_due(hints: Mapping[str, float], seen_at: float) -> float:
+    """Tell when to look because of hints: at once, but for who sends them every moment."""
+    return max(next(iter(hints.values())), seen_at + HINT_REST)
+
+
+def hinted_worth(hints: Mapping[str, float], now: float) -> float:
+    """Tell what reading runs is worth that are said to have ended: the waiting that it ends."""
+    return sum(now - at + HINT_REST for at in hints.values())
 
 
 def hazard(age: float) -> float:

@@ -94,6 +94,11 @@ class Budget:
             return DEFAULT_LIMIT if told is None else told
         return own if told is None else min(own, told)
 
+    @property
+    def polls(self) -> int:
+        """How many polls were sent in this window."""
+        return self._polls
+
     def acquire(
         self, lane: Lane, now: float, *, starts_wait: bool = False, hurried: bool = False
     ) -> float:

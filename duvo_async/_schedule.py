@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from math import inf, sqrt
+from operator import itemgetter
 
 from attrs import define, field
 
-from duvo_async._entries import Entry, Page, worth
+from duvo_async._entries import HINT_REST, Entry, Page, worth
 from duvo_async._pacing import WINDOW_SECONDS
 from duvo_async._sweep import Sweep
 from duvo_async.models import Run, RunStatus
@@ -23,6 +24,10 @@ _SHORTEST = 1.0
 _LONGEST = 10.0
 _JITTER = 0.1
 _PATIENCE = 1.2
+_NET = 30.0
+"""Seconds between two looks at what should be announced when it ends."""
+_NET_SHARE = 0.3
+"""The most of a window that these looks may take."""
 _LEAST_SHARE = 0.03
 _MOST_SHARE = 0.25
 
@@ -59,6 +64,7 @@ class Schedule:
     _sweep: Sweep = field(factory=Sweep)
     _lone: dict[str, Entry] = field(factory=dict[str, Entry])
     _singles: list[tuple[float, int, Entry]] = field(factory=list[tuple[float, int, Entry]])
+    _news: list[tuple[float, int, Entry]] = field(factory=list[tuple[float, int, Entry]])
     _number: "count[int]" = field(factory=count)
     _list_from: float = -inf
     _without_list: bool = False
@@ -76,12 +82,47 @@ class Schedule:
         """Let a run go that nobody waits for any more."""
         del self.entries[entry.run_id]
         self._lone.pop(entry.run_id, None)
-        entry.due = inf
+        entry.due = entry.news_due = inf
         if (last := self._sweep.remove(entry)) is not None:
             self._leave_alone(last)
         if not self.entries:
             self._singles.clear()
-            self._sweep = Sweep()
+            self._news.clear()
+            self._sweep = Sweep(rest=self._sweep.rest)
+
+    def hint(self, entry: Entry, now: float, *, singly: bool) -> None:
+        """Have a run read next that is said to have news.
+
+        Args:
+            entry: The run.
+            now: The time.
+            singly: Whether the list would not say all of the news.
+        """
+        entry.hinted, entry.doubted = True, False
+        if entry.reading:
+            entry.again = True
+        elif singly or not self._sweep.hint(entry, now):
+            self._read_soon(entry, now)
+
+    def _read_soon(self, entry: Entry, now: float) -> None:
+        """Have a run read by itself because of a hint, unless it just was."""
+        due = max(now, entry.seen_at + HINT_REST)
+        if entry.news_due > due:
+            entry.news_due = due
+            heappush(self._news, (due, next(self._number), entry))
+
+    def relax(self, limit: int, *, relaxed: bool) -> None:
+        """Choose how long to leave alone what there is no news of.
+
+        Args:
+            limit: Requests a window.
+            relaxed: Whether ends are announced, so that looking is for those that were not.
+        """
+        if not relaxed:
+            self._sweep.rest = 0.0
+            return
+        reads = len(self._sweep.pages) + len(self._singles)
+        self._sweep.rest = max(_NET, reads * WINDOW_SECONDS / (limit * _NET_SHARE))
 
     def next(self, now: float) -> tuple[Entry | Page | None, float]:
         """Choose what to read.
@@ -92,14 +133,19 @@ class Schedule:
         """
         self._resume_lists(now)
         page, value, soonest = self._sweep.best(now) if now >= self._list_from else (None, 0.0, inf)
-        entry = self._first_single()
+        entry, news = self._first_single(), self._first_news()
+        if entry is not None and entry.due == -inf:
+            return entry, 0.0
+        worthy: list[tuple[float, Entry | Page]] = []
         if entry is not None and entry.due <= now:
-            urgent = entry.due == -inf
-            if page is None or urgent or worth(now, entry.created, entry.seen_at) >= value:
-                return entry, 0.0
+            worthy.append((worth(now, entry.created, entry.seen_at), entry))
+        if news is not None and news.news_due <= now:
+            worthy.append((now - news.news_due + HINT_REST, news))
         if page is not None:
-            return page, 0.0
-        dues = [soonest] if entry is None else [soonest, entry.due]
+            worthy.append((value, page))
+        if worthy:
+            return max(worthy, key=itemgetter(0))[1], 0.0
+        dues = [soonest, entry.due if entry else inf, news.news_due if news else inf]
         if self._list_from > now:
             dues.append(self._list_from)
         return None, min(dues) - now
@@ -122,6 +168,12 @@ class Schedule:
         if waiting < limit / 2:  # there is room for several reads of each: they stay spread
             cycle *= _PATIENCE
         return now - look.seen_at >= cycle
+
+    def has_news(self, look: Entry | Page) -> bool:
+        """Tell whether something is read because of a hint."""
+        if isinstance(look, Page):
+            return bool(look.hints or self._sweep.hints)
+        return look.news_due < inf
 
     def share(self, limit: int, to_start: float) -> float:
         """Choose the part of each window that is kept for reading while starts wait.
@@ -150,7 +202,7 @@ class Schedule:
         if isinstance(look, Page):
             self._sweep.began(look)
         else:
-            look.due, look.reading = inf, True
+            look.due, look.news_due, look.reading = inf, inf, True
 
     def saw_run(self, entry: Entry, run: Run, created: float, now: float) -> None:
         """Take note of a run that was read singly.
@@ -173,6 +225,9 @@ class Schedule:
             self._settle()
         elif entry.page is None and entry.run_id not in self._sweep.unplaced:
             self._read_later(entry)
+        if entry.again:  # what came in meanwhile may not have been told
+            entry.again = False
+            self._read_soon(entry, now)
 
     def saw_page(self, page: Page, rows: Sequence[FollowedRun], now: float) -> None:
         """Take note of a page of the list."""
@@ -180,11 +235,15 @@ class Schedule:
             page.reading = False
             return
         lost = self._sweep.read(page, rows, self.entries, now)
+        asked, page.asked = page.asked, {}
         for row in rows:
             entry = self.entries.get(row.id)
             if entry is not None and entry.run is not None:
                 self._lone.pop(row.id, None)
                 self._seen_in_row(entry, row)
+                if row.id in asked and not entry.doubted:
+                    entry.doubted = True  # the list may be behind, if it does not show an end
+                    self._sweep.hint(entry, now + HINT_REST)
         for entry in lost:
             self.read_singly(entry)
         if (last := self._sweep.last_on(page)) is not None:
@@ -214,6 +273,7 @@ class Schedule:
     def page_failed(self, page: Page, until: float) -> None:
         """Leave the list alone for a while; waiting runs stay on their pages."""
         page.reading = False
+        page.hints, page.asked = page.asked | page.hints, {}
         if not self._without_list:
             self._list_from = until
 
@@ -222,7 +282,7 @@ class Schedule:
         self._list_from = until
         self._without_list = True
         self._sweep.forget()
-        self._sweep = Sweep()
+        self._sweep = Sweep(rest=self._sweep.rest)
         self._lone.clear()
         for entry in self.entries.values():
             if entry.run is not None and entry.due == inf:
@@ -233,6 +293,12 @@ class Schedule:
         while self._singles and self._singles[0][0] != self._singles[0][2].due:
             heappop(self._singles)  # it has ended, or was seen meanwhile
         return self._singles[0][2] if self._singles else None
+
+    def _first_news(self) -> Entry | None:
+        """Find the run that is to be read next because of a hint."""
+        while self._news and self._news[0][0] != self._news[0][2].news_due:
+            heappop(self._news)
+        return self._news[0][2] if self._news else None
 
     def _resume_lists(self, now: float) -> None:
         if self._without_list and now >= self._list_from:
@@ -245,14 +311,21 @@ class Schedule:
         if seen_at == -inf:
             self.read_singly(entry)
         else:
-            self.read_singly(entry, seen_at + poll_interval(seen_at - entry.created, self.random))
+            interval = poll_interval(seen_at - entry.created, self.random)
+            self.read_singly(entry, seen_at + max(interval, self._sweep.rest))
 
     def _leave_alone(self, entry: Entry) -> None:
         """Read the only waiting run of its page singly."""
         if entry.page is not None and not entry.page.full:
             self._lone[entry.run_id] = entry  # the next may well be on the same page
+        self._single_out(entry)
+
+    def _single_out(self, entry: Entry) -> None:
+        has_news = self._sweep.has_hint(entry)
         self._sweep.remove(entry)
         self._read_later(entry)
+        if has_news:
+            self._read_soon(entry, entry.seen_at)
 
     def _settle(self) -> None:
         """Sweep for runs when there are two of them, and read the only one singly."""
@@ -262,9 +335,8 @@ class Schedule:
             self._lone.clear()
         elif len(unplaced) == 1:
             (entry,) = unplaced.values()
-            self._sweep.remove(entry)
             self._lone[entry.run_id] = entry
-            self._read_later(entry)
+            self._single_out(entry)
 
     def _sweep_all(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

@@ -12,7 +12,16 @@ from operator import attrgetter
 
 from attrs import define, field
 
-from duvo_async._entries import CYCLE, PAGE_SIZE, Entry, Page, hazard, worth
+from duvo_async._entries import (
+    CYCLE,
+    PAGE_SIZE,
+    Entry,
+    Page,
+    hazard,
+    hinted_due,
+    hinted_worth,
+    worth,
+)
 from duvo_async.models.runs import FollowedRun
 
 _EARLIER = timedelta(seconds=1)
@@ -28,10 +37,14 @@ class Sweep:
     Attributes:
         pages: The pages on which there are waiting runs, and the last page.
         unplaced: The waiting runs of which it is not known on which page they are.
+        hints: Those of them that are said to have news, and since when.
+        rest: The least seconds between two reads of a page of which there is no news.
     """
 
     pages: dict[Page, None] = field(factory=dict[Page, None])
     unplaced: dict[str, Entry] = field(factory=dict[str, Entry])
+    hints: dict[str, float] = field(factory=dict[str, float])
+    rest: float = 0.0
     _tail: Page | None = None
     _newest: float = -inf
     _in_order: bool = True
@@ -59,10 +72,12 @@ class Sweep:
             The last waiting run on its page. None when there are more, or none.
         """
         self.unplaced.pop(entry.run_id, None)
+        self.hints.pop(entry.run_id, None)
         page, entry.page = entry.page, None
         if page is None:
             return None
         del page.entries[entry.run_id]
+        page.hints.pop(entry.run_id, None)
         self._drop(page)
         return self.last_on(page)
 
@@ -83,10 +98,11 @@ class Sweep:
         for page in self.pages:
             if page.reading or page is ahead or not page.entries:
                 continue
-            if (due := page.due()) > now:
+            if (due := page.due(self.rest)) > now:
                 soonest = min(soonest, due)
                 continue
             value = len(page.entries) * worth(now, page.created, page.seen_at)
+            value += hinted_worth(page.hints, now)
             if best is None or value > most:
                 best, most = page, value
         if ahead is not None and not ahead.reading:
@@ -96,6 +112,24 @@ class Sweep:
             elif best is None or value > most:
                 best, most = ahead, value
         return best, most, soonest
+
+    def hint(self, entry: Entry, now: float) -> bool:
+        """Have the page of a run read.
+
+        Returns:
+            Whether there is such a page, now or soon.
+        """
+        if entry.page is not None:
+            entry.page.hints.setdefault(entry.run_id, now)
+            return True
+        if entry.run_id in self.unplaced:
+            self.hints.setdefault(entry.run_id, now)
+            return True
+        return False
+
+    def has_hint(self, entry: Entry) -> bool:
+        """Tell whether a run is said to have news that were not read yet."""
+        return entry.run_id in (self.hints if entry.page is None else entry.page.hints)
 
     def weight(self, to_come: float = 0.0) -> float:
         """Sum up, over the pages, the roots of the rates at which runs end on them.
@@ -118,10 +152,12 @@ class Sweep:
             for entry in page.entries.values():
                 entry.page = None
             page.entries.clear()
+            page.hints.clear()
 
     def began(self, page: Page) -> None:
         """Remember that a page is being read."""
         page.reading = True
+        page.asked, page.hints = page.hints, {}
         self.pages[page] = None
         if page is not self._tail and not page.rows:
             previous, self._tail = self._tail, page
@@ -147,7 +183,7 @@ class Sweep:
         page.seen_at = now
         page.rows = len(rows)
         if rows:
-            page.begins = rows[0].created_at if page.offset else page.since
+            page.begins = min(page.begins, rows[0].created_at)
             page.ends = rows[-1].created_at
         for row in rows:
             entry = entries.get(row.id)
@@ -165,10 +201,13 @@ class Sweep:
 
     def _place(self, entry: Entry, page: Page) -> None:
         if entry.page is not page:
+            hinted_at = self.hints.get(entry.run_id)
             self.remove(entry)
             entry.page = page
             page.entries[entry.run_id] = entry
             page.own += 1
+            if hinted_at is not None:  # it may be younger than what was read
+                page.hints[entry.run_id] = hinted_at
 
     def _drop(self, page: Page) -> None:
         if not page.entries and page is not self._tail and not page.reading:
@@ -208,19 +247,23 @@ class Sweep:
             return tail
         if tail.own <= 1 and since > tail.ends:
             return Page(since, 0)  # what is between is not ours
-        return Page(tail.since, tail.offset + PAGE_SIZE)
+        # It begins where the last one ends: what neither shows is in no list.
+        return Page(tail.since, tail.offset + PAGE_SIZE, begins=tail.ends)
 
     def _judge(self, page: Page, now: float) -> tuple[float, float]:
         """Tell when a page may be read on which unplaced runs should be, and what it is worth."""
         first = next(iter(self.unplaced.values()))
+        cycle = max(CYCLE, self.rest)
         room = (PAGE_SIZE - page.rows) / self._dilution()
         value = max(1.0, min(room, len(self.unplaced))) * worth(now, first.created, first.seen_at)
-        due = first.seen_at if first.seen_at == -inf else first.seen_at + CYCLE
-        if page.seen_at == -inf:
-            return due, value
-        if page.entries:
+        due = first.seen_at if first.seen_at == -inf else first.seen_at + cycle
+        if page.seen_at != -inf:
+            due = page.seen_at + cycle
             value += len(page.entries) * worth(now, page.created, page.seen_at)
-        return page.seen_at + CYCLE, value
+        hints = {**page.hints, **self.hints}
+        if not hints:
+            return due, value
+        return min(due, hinted_due(hints, page.seen_at)), value + hinted_worth(hints, now)
 
     def _dilution(self) -> float:
         """Guess how many runs the list has for one of ours."""

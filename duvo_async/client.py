@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from duvo_async import _operations
+from duvo_async._hints import HintSource
 from duvo_async._operations import Data, Params
 from duvo_async._options import Options
 from duvo_async._recording import check_call, recording
@@ -16,6 +17,7 @@ from duvo_async._turns import turns_for
 from duvo_async.auth import make_auth
 from duvo_async.credentials import ClientCredentials, TokenSource
 from duvo_async.downloading import Downloader
+from duvo_async.errors import ConfigurationError
 from duvo_async.filling import Filler
 from duvo_async.models import JSON, APIResponse, RateLimit
 from duvo_async.resources.agents import AsyncAgents
@@ -73,6 +75,13 @@ class AsyncDuvo:
         session: Your own aiohttp session, for proxies or certificates of your own; it is not closed
             with the client. None makes one, which goes through the proxies that the environment
             names (`HTTPS_PROXY`, `NO_PROXY`).
+        webhooks: A `duvo_async.webhooks.WebhookReceiver`: a wait looks at its run as soon as there
+            is an event of it, and looks less often for itself, as long as the events prove to come.
+            What counts is what it sees: no event, true or forged, ends a wait. The receiver is not
+            closed with the client. None looks by itself.
+        public_url: Where the API reaches that receiver. `start`, `execute` and `map` give it to the
+            API with each run that names no other `webhook_url`. None leaves it to these, or to a
+            webhook of the workspace.
 
     Attributes:
         runs: Runs: start them, wait for them, answer them.
@@ -103,7 +112,13 @@ class AsyncDuvo:
         processes: int = 1,
         retry: RetryPolicy | None = None,
         session: HTTPSession | None = None,
+        webhooks: HintSource | None = None,
+        public_url: str | None = None,
     ) -> None:
+        if webhooks is not None and not callable(getattr(webhooks, "subscribe", None)):
+            raise TypeError(f"webhooks must be a WebhookReceiver, not {type(webhooks).__name__}")
+        if public_url is not None and webhooks is None:
+            raise ConfigurationError("public_url is where webhooks= is reached: give both")
         settings = Settings.resolve(
             api_key=api_key,
             auth=auth,
@@ -114,12 +129,13 @@ class AsyncDuvo:
             connect_timeout=connect_timeout,
             requests_per_minute=requests_per_minute,
             processes=processes,
+            public_url=public_url,
         )
         policy = _checked(retry) or RetryPolicy()
         transport = AiohttpTransport(settings, session)
         auth_ = make_auth(settings.credentials, settings, transport, policy)
         calls = Session(settings, transport, auth_, policy, turns_for(settings))
-        self._assemble(settings, calls, Watcher(calls))
+        self._assemble(settings, calls, Watcher(calls, webhooks))
 
     def _assemble(
         self, settings: Settings, session: Session, watcher: Watcher, *, light: bool = False
@@ -130,7 +146,7 @@ class AsyncDuvo:
         self._is_light = light
         uploader = Uploader(session)
         filler = Filler(session, uploader)
-        self.runs: AsyncRuns = AsyncRuns(session, filler, watcher)
+        self.runs: AsyncRuns = AsyncRuns(session, filler, watcher, settings.webhook_url)
         self.sandboxes: AsyncSandboxes = AsyncSandboxes(session, uploader, filler)
         self.agents: AsyncAgents = AsyncAgents(session)
         self.builds: AsyncBuilds = AsyncBuilds(session)
@@ -347,18 +363,21 @@ class AsyncDuvo:
         return f"{type(self).__name__}({str(settings.base_url)!r}, {settings.api_version!r})"
 
 
-def client_over(settings: Settings, session: Session) -> AsyncDuvo:
+def client_over(
+    settings: Settings, session: Session, webhooks: HintSource | None = None
+) -> AsyncDuvo:
     """Make a client of parts of one's own: another transport, budget or randomness.
 
     Args:
         settings: The settings.
         session: Makes the calls.
+        webhooks: Tells which runs have news. None if nobody does.
 
     Returns:
         The client.
     """
     client = AsyncDuvo.__new__(AsyncDuvo)
-    client._assemble(settings, session, Watcher(session))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
+    client._assemble(settings, session, Watcher(session, webhooks))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
     return client
 
 

@@ -40,6 +40,8 @@ class Settings:
         connect_timeout: Seconds for making a connection.
         requests_per_minute: The most that is sent in a minute. None for what the API allows.
         processes: How many processes use the key at the same time.
+        webhook_url: Where the API posts the events of runs that name no other place. None for
+            nowhere.
     """
 
     credentials: Credentials
@@ -50,6 +52,7 @@ class Settings:
     connect_timeout: float
     requests_per_minute: int | None = None
     processes: int = 1
+    webhook_url: str | None = None
 
     @classmethod
     def resolve(  # noqa: PLR0913 - the settings of a client
@@ -64,6 +67,7 @@ class Settings:
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
         requests_per_minute: int | None = None,
         processes: int = 1,
+        public_url: str | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Self:
         """Join what the caller said with the environment, and check it.
@@ -79,6 +83,7 @@ class Settings:
             connect_timeout: Seconds.
             requests_per_minute: None for what the API allows.
             processes: How many processes use the key.
+            public_url: Where the API reaches a receiver of webhooks. None if it has none.
             environ: The environment. None takes the process's own.
 
         Returns:
@@ -108,6 +113,7 @@ class Settings:
             if requests_per_minute is None
             else check_count("requests_per_minute", requests_per_minute),
             processes=check_count("processes", processes),
+            webhook_url=None if public_url is None else _public_url(public_url),
         )
 
 
@@ -183,6 +189,18 @@ def _base_url(name: str, text: str) -> tuple[URL, APIVersion | None]:
     if _OTHER_VERSION.search(path):
         raise ConfigurationError(f"the base URL ({name}) must not end in a version but v1 and v2")
     return url.with_path(path, encoded=True), None
+
+
+def _public_url(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"public_url must be a string, not {type(text).__name__}")
+    try:
+        url = URL(text)
+    except ValueError:
+        url = URL()
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ConfigurationError("public_url must be where the API can post: https://host/path")
+    return text
 
 
 def _version(given: APIVersion | None, in_url: APIVersion | None) -> APIVersion:

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, overload
 
 from duvo_async._bridge import Bridge
+from duvo_async._hints import HintSource
 from duvo_async._mirror import Mirror, blocking
 from duvo_async._operations import Data, Params
 from duvo_async._recording import check_call, recording
@@ -60,6 +61,14 @@ class Duvo(Mirror[AsyncDuvo]):
             default. With several, each has at most two requests under way and leaves twice their
             number of each window unused, so that none of them earns a 429.
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
+        webhooks: A `duvo_async.webhooks.WebhookReceiver`: a wait looks at its run as soon as there
+            is an event of it, and looks less often for itself, as long as the events prove to come.
+            What counts is what it sees: no event, true or forged, ends a wait. A receiver in a
+            plain `with` listens in a thread of its own. It is not closed with the client. None
+            looks by itself.
+        public_url: Where the API reaches that receiver. `start`, `execute` and `map` give it to the
+            API with each run that names no other `webhook_url`. None leaves it to these, or to a
+            webhook of the workspace.
 
     Attributes:
         runs: Runs: start them, wait for them, answer them.
@@ -100,6 +109,8 @@ class Duvo(Mirror[AsyncDuvo]):
         requests_per_minute: int | None = None,
         processes: int = 1,
         retry: RetryPolicy | None = None,
+        webhooks: HintSource | None = None,
+        public_url: str | None = None,
     ) -> None:
         mirrored = AsyncDuvo(
             api_key,
@@ -112,6 +123,8 @@ class Duvo(Mirror[AsyncDuvo]):
             requests_per_minute=requests_per_minute,
             processes=processes,
             retry=retry,
+            webhooks=webhooks,
+            public_url=public_url,
         )
         self._mirror(Bridge(mirrored.close), mirrored)
 

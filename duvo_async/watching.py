@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context
 from datetime import timedelta
+from functools import partial
 from math import inf
+from typing import TypeVar
+from weakref import WeakMethod
 
 from attrs import evolve
 
 from duvo_async import _operations
 from duvo_async._entries import PAGE_SIZE, Entry, Listener, Page, Several
+from duvo_async._hints import HintSource
 from duvo_async._pacing import Lane
 from duvo_async._retry import Retrying, is_transient
 from duvo_async._schedule import Schedule
@@ -25,11 +30,19 @@ from duvo_async.errors import (
 from duvo_async.models import Run, RunStatus
 from duvo_async.models.runs import FollowedRun
 
+_V = TypeVar("_V")
+
 _AT_ONCE = 16
 """Requests under way; more would not be known of when the next is chosen."""
 _LIST_REST = 60.0
 """Seconds without the list after failures that outlast the retry policy."""
 _SECOND = timedelta(seconds=1)
+_REMEMBERED = 4096
+"""Hints of runs that nobody waits for yet, or any more."""
+_TRUST = 0.5
+"""The part of the last ends that must have been announced, to look for the others less often."""
+_RECENT = 0.1
+"""What the last end counts for in that."""
 
 
 class Watcher:
@@ -37,9 +50,10 @@ class Watcher:
 
     Args:
         session: Makes the calls.
+        hints: Tells which runs have news. None if nobody does.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, hints: HintSource | None = None) -> None:
         self._session = session
         self._schedule: Schedule = Schedule(session.random)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -50,6 +64,15 @@ class Watcher:
         self._starters: list[Callable[[], float]] = []
         self._leaves: set[Callable[[], Awaitable[None]]] = set()
         self._closed = False
+        self._early: dict[str, bool] = {}
+        self._unannounced: dict[str, None] = {}
+        self._announced = 0.0
+        self._unsubscribe: Callable[[], None] | None = None
+        if hints is not None:
+            method = WeakMethod(self.hint)  # a client that is forgotten needs no hints
+            self._unsubscribe = hints.subscribe(
+                lambda run_id, waits: (hint := method()) and hint(run_id, waits)
+            )
 
     @property
     def runs(self) -> int:
@@ -83,12 +106,28 @@ class Watcher:
             entry.created = self._when_created(run)
             entry.seen_at = _seen_at(run, entry.created) if seen_at is None else seen_at
         self._schedule.add(entry)
+        if (waits := self._early.pop(run_id, None)) is not None:
+            self._schedule.hint(entry, loop.time(), singly=waits)
         self._ring()
         if self._task is None:
             # In a context of its own: what one caller set in his is nothing to the others.
             self._task = loop.create_task(
                 self._watch(), name="duvo-async watcher", context=Context()
             )
+
+    def hint(self, run_id: str, waits: bool) -> None:  # noqa: FBT001 - its only caller has it
+        """Hear, in any thread, that a run has news. It is read: others may say so, too.
+
+        Args:
+            run_id: Its id.
+            waits: Whether it may wait for a person.
+        """
+        loop = self._loop
+        if loop is None or loop is _running_loop():
+            self._take_hint(run_id, singly=waits)
+        else:
+            with suppress(RuntimeError):  # that loop has ended
+                loop.call_soon_threadsafe(partial(self._take_hint, run_id, singly=waits))
 
     def forget(self, run_id: str, listener: Listener) -> None:
         """Tell somebody no more of a run."""
@@ -138,6 +177,8 @@ class Watcher:
     async def close(self) -> None:
         """End all waits with an error."""
         self._closed = True
+        if self._unsubscribe is not None:
+            self._unsubscribe()
         for leave in tuple(self._leaves):
             await leave()
         for entry in tuple(self._schedule.entries.values()):
@@ -181,6 +222,25 @@ class Watcher:
     def _tell(self, entry: Entry, run: Run) -> None:
         if self._schedule.entries.get(entry.run_id) is entry and entry.listener.told(run):
             self._remove(entry)
+            if run.is_terminal and self._unsubscribe is not None:
+                self._count_end(entry)
+
+    def _take_hint(self, run_id: str, *, singly: bool) -> None:
+        entry = self._schedule.entries.get(run_id)
+        if entry is not None:
+            self._schedule.hint(entry, asyncio.get_running_loop().time(), singly=singly)
+            self._ring()
+            return
+        _remember(self._early, run_id, singly)
+        if run_id in self._unannounced:  # looking was faster
+            del self._unannounced[run_id]
+            self._announced += _RECENT
+
+    def _count_end(self, entry: Entry) -> None:
+        """Learn whether ends are announced. Nobody is believed before he has been right."""
+        self._announced += (entry.hinted - self._announced) * _RECENT
+        if not entry.hinted:
+            _remember(self._unannounced, entry.run_id, None)
 
     def _fail(self, entry: Entry, error: Exception) -> None:
         if self._schedule.entries.get(entry.run_id) is entry:
@@ -202,6 +262,7 @@ class Watcher:
     async def _step(self) -> None:
         """Read what is to be read next, when it is due and its turn has come."""
         loop, turns = asyncio.get_running_loop(), self._session.turns
+        self._schedule.relax(turns.budget.limit, relaxed=self._announced > _TRUST)
         look, delay = self._schedule.next(loop.time())
         if look is None or len(self._looks) >= _AT_ONCE:
             await self._rest(delay or inf)
@@ -209,6 +270,8 @@ class Watcher:
         self._share()
         limit = turns.budget.limit
         hurried = self._schedule.hurries(look, loop.time(), limit)
+        if self._schedule.has_news(look):  # spread while starts wait, or after half of the window
+            hurried |= not self._starters and turns.budget.polls < limit / 2
         turn = await turns.wait(Lane.POLL, hurried=hurried)
         look, _ = self._schedule.next(loop.time())  # there may be something better by now
         if look is None:
@@ -338,6 +401,19 @@ class Watcher:
         self._list_failures = 0
         refused = isinstance(error, APIStatusError) and not is_transient(error)
         self._schedule.suspend_list(inf if refused else now + _LIST_REST)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _remember(known: dict[str, _V], run_id: str, value: _V) -> None:
+    if len(known) >= _REMEMBERED:
+        del known[next(iter(known))]
+    known[run_id] = value
 
 
 def _seen_at(run: Run, created: float) -> float:

@@ -43,8 +43,15 @@ class AsyncRuns:
     that.
     """
 
-    def __init__(self, session: Session, filler: Filler, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        session: Session,
+        filler: Filler,
+        watcher: Watcher,
+        default_webhook_url: str | None = None,
+    ) -> None:
         self._session = session
+        self._default_webhook_url = default_webhook_url
         self._filler = filler
         self._watcher = watcher
         self._answers = Answers(session)
@@ -65,7 +72,8 @@ class AsyncRuns:
             agent_id: The assignment's UUID.
             message: What to tell it at its start. None tells it nothing.
             sandbox_id: A sandbox with files for it. None gives it none.
-            webhook_url: Where the API posts the run's events. None posts them nowhere.
+            webhook_url: Where the API posts the run's events. None posts them to the client's
+                `public_url`, if it has one.
             idempotency_key: Starts with the same key start one run. None makes a key for this call.
 
         Returns:
@@ -80,7 +88,7 @@ class AsyncRuns:
                 agent_id=agent_id,
                 message=message,
                 sandbox_id=sandbox_id,
-                webhook_url=webhook_url,
+                webhook_url=self._webhook_url(webhook_url),
                 idempotency_key=idempotency_key,
             )
         )
@@ -218,7 +226,8 @@ class AsyncRuns:
             files: What to upload for it: files, folders and patterns, as `sandboxes.upload_many`
                 takes them; a mapping says where each goes. Empty uploads nothing.
             sandbox_id: Where the files go. None makes a sandbox if there are files.
-            webhook_url: Where the API posts the run's events. None posts them nowhere.
+            webhook_url: Where the API posts the run's events. None posts them to the client's
+                `public_url`, if it has one.
             timeout: Seconds to wait for the run once it is started. None waits for ever.
             on_human_request: As in `wait`.
             on_update: As in `wait`, and told the run as soon as it is started.
@@ -244,7 +253,7 @@ class AsyncRuns:
                 agent_id=agent_id,
                 message=message,
                 sandbox_id=sandbox_id,
-                webhook_url=webhook_url,
+                webhook_url=self._webhook_url(webhook_url),
                 idempotency_key=idempotency_key,
             )
 
@@ -317,6 +326,7 @@ class AsyncRuns:
         messages: Inputs[str | None],
         *,
         sandbox_id: str | None = None,
+        webhook_url: str | None = None,
         max_outstanding: int | None = None,
         timeout: float | None = None,
         on_human_request: OnHumanRequest | None = None,
@@ -333,6 +343,7 @@ class AsyncRuns:
             messages: What to tell each run; any iterable or async iterable, of any length, read as
                 runs are started. None among them tells nothing.
             sandbox_id: A sandbox for all of them. None gives them none.
+            webhook_url: As in `start`.
             max_outstanding: How many runs may be started and without an outcome. None for any
                 number.
             timeout: Seconds to wait for each run, from its start. None waits for ever.
@@ -364,7 +375,7 @@ class AsyncRuns:
                 agent_id=agent_id,
                 message=message,
                 sandbox_id=sandbox_id,
-                webhook_url=None,
+                webhook_url=self._webhook_url(webhook_url),
                 idempotency_key=key,
             )
 
@@ -540,6 +551,9 @@ class AsyncRuns:
             on_human_request=on_human_request,
             stop=stop,
         )
+
+    def _webhook_url(self, given: str | None) -> str | None:
+        return self._default_webhook_url if given is None else given
 
     def _check_run(self, run: str | Run) -> None:
         self._session.routes.run(run.id if isinstance(run, Run) else run)  # checks the id

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from attrs import define, evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from duvo_async._entries import PAGE_SIZE, Entry, Page
@@ -664,12 +664,28 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 
+BETWEEN_PAGES: list[Event] = [
+    (list_fails, "fails", 1),
+    (take_in, 11, 3530.0, "by id"),
+    (start, 150, 0.0, True),
+    (take_in, 38, 4375.0, "stale"),
+    (list_fails, "fails", 1),
+    (be_slow, 0.01),
+    (leave, 267, 357978450),
+    (start, 150, 0.0, True),
+    (start_among_others, 4, 30),
+    (hide, 20, 4_294_967_295),
+]
+"""A run that is not listed was made between the last of a page and the first of the next."""
+
+
 @settings(
     deadline=None,
     max_examples=50,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(events=st.lists(EVENTS, max_size=12), seed=st.integers(0, 3))
+@example(events=BETWEEN_PAGES, seed=3)
 def test_no_run_is_forgotten_whatever_happens(events: list[Event], seed: int) -> None:
     world = World(seed)
     for happens, *what in events:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from attrs import define
 
 from duvo_async import AsyncDuvo, RetryPolicy
+from duvo_async._hints import HintSource
 from duvo_async._pacing import Budget
 from duvo_async._protocol import Request, Response
 from duvo_async._session import Session
@@ -78,6 +79,7 @@ async def client_of(  # noqa: PLR0913 - what a client is made of
     fault: Fault = _no_fault,
     requests_per_minute: int | None = None,
     processes: int = 1,
+    webhooks: HintSource | None = None,
 ) -> AsyncIterator[AsyncDuvo]:
     """Make a client of an emulator, with a budget of its own."""
     settings = Settings.resolve(
@@ -85,6 +87,7 @@ async def client_of(  # noqa: PLR0913 - what a client is made of
         base_url="http://emulator.test",
         requests_per_minute=requests_per_minute,
         processes=processes,
+        public_url=None if webhooks is None else "https://hook.test/",
         environ={},
     )
     session = Session(
@@ -95,5 +98,5 @@ async def client_of(  # noqa: PLR0913 - what a client is made of
         Turns(budget or Budget()),
         random=random.Random(seed).random,  # noqa: S311 - jitter
     )
-    async with client_over(settings, session) as client:
+    async with client_over(settings, session, webhooks) as client:
         yield client

@@ -29,7 +29,7 @@ from duvo_async.webhooks.events import (
     UnknownEvent,
     WebhookEvent,
 )
-from duvo_async.webhooks.headers import Headers
+from duvo_async.webhooks.headers import Body, Headers
 from duvo_async.webhooks.intake import Receipt
 from duvo_async.webhooks.parsing import parse
 from duvo_async.webhooks.signature import Secrets, sign, verify
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from duvo_async.webhooks.receiver import WebhookReceiver
 
 __all__ = [
+    "Body",
     "BuildPublishedEvent",
     "CaseClaimedEvent",
     "CaseCompletedEvent",

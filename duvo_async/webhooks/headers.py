@@ -1,7 +1,10 @@
-"""Headers as any framework has them. No I/O."""
+"""A request as any framework has it: its headers, and its body as it came. No I/O."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+Body: TypeAlias = bytes | bytearray | memoryview | str
+"""The body of a request."""
 
 
 class Headers(Protocol):
@@ -10,6 +13,19 @@ class Headers(Protocol):
     def items(self) -> Iterable[tuple[str, str]]:
         """Give each name with its value."""
         ...
+
+
+def as_bytes(body: Body) -> bytes:
+    """Give a body in bytes.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if isinstance(body, str):
+        return body.encode("utf-8", "surrogatepass")
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        raise TypeError(f"body must be bytes or text, not {type(body).__name__}")
+    return bytes(body)
 
 
 def values_of(headers: Headers, name: str) -> tuple[str, ...]:

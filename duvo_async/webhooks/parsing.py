@@ -29,7 +29,7 @@ from duvo_async.webhooks.events import (
     UnknownEvent,
     WebhookEvent,
 )
-from duvo_async.webhooks.headers import Headers, values_of
+from duvo_async.webhooks.headers import Body, Headers, as_bytes, values_of
 
 _ID_HEADER = "webhook-id"
 """Where an event's id may be besides its body (Standard Webhooks, "Webhook Headers")."""
@@ -54,10 +54,11 @@ _KINDS: dict[str, type[WebhookEvent]] = {
 }
 # A run's own webhooks spell with underscores what a workspace's spell with dots.
 _BY_SPELLING = {name.replace(".", "_"): kind for name, kind in _KINDS.items()}
+_OF_THE_EVENT = ("id", "created_at")
 _OF_THE_DELIVERY = frozenset({"name", "body"})
 
 
-def parse(body: bytes | str, headers: Headers | None = None) -> WebhookEvent:
+def parse(body: Body, headers: Headers | None = None) -> WebhookEvent:
     """Read an event. Check first, with `verify`, that it comes from the API.
 
     Args:
@@ -67,7 +68,7 @@ def parse(body: bytes | str, headers: Headers | None = None) -> WebhookEvent:
 
     Returns:
         The event, of the class for its name; an `UnknownEvent` for a name without a class. Names
-        are the same with dots and underscores. What it says is looked for in the body and in an
+        are the same with dots and underscores. What it is about is looked for in the body and in an
         object `data` of it.
 
     Raises:
@@ -75,20 +76,18 @@ def parse(body: bytes | str, headers: Headers | None = None) -> WebhookEvent:
             or is of a run and does not say which.
         TypeError: The body is neither bytes nor text.
     """
-    if not isinstance(body, (bytes, str)):
-        raise TypeError(f"body must be bytes or text, not {type(body).__name__}")
-    whole = _read(body)
+    whole = _read(as_bytes(body))
     members = _members(whole)
-    name = members.get("event", members.get("type"))
+    name = whole.get("event", whole.get("type"))
     if not isinstance(name, str):
         raise WebhookPayloadError(("no name of an event @ $.event",))
-    if headers is not None and not isinstance(members.get("id"), str):
+    if headers is not None and not isinstance(members["id"], str):
         members["id"] = next(iter(values_of(headers, _ID_HEADER)), None)
     kind = _BY_SPELLING.get(name.replace(".", "_"), UnknownEvent)
     return kind(name=name, body=whole, **_facts(kind, members))
 
 
-def _read(body: bytes | str) -> dict[str, JSON]:
+def _read(body: bytes) -> dict[str, JSON]:
     try:
         value = json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError):  # a deep nest of brackets is no event either
@@ -105,10 +104,13 @@ def _refuse(_: str) -> NoReturn:
 def _members(whole: Mapping[str, JSON]) -> dict[str, JSON]:
     """Gather what is said of the event itself and, in `data`, of what it is about."""
     data = whole.get("data")
-    members = {**data, **whole} if isinstance(data, dict) else dict(whole)
+    members = dict(data) if isinstance(data, dict) else {}
+    members |= {name: value for name, value in whole.items() if value is not None}
     run = members.get("run")
-    if "run_id" not in members and isinstance(run, dict):
+    if members.get("run_id") is None and isinstance(run, dict):
         members["run_id"] = run.get("id")
+    for name in _OF_THE_EVENT:  # in `data` they are of what it is about
+        members[name] = whole.get(name)
     return members
 
 

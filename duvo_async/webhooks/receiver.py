@@ -10,15 +10,15 @@ from time import monotonic, time
 from typing import Any, Self, TypeVar, cast, overload
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from anyio import CancelScope
 from anyio.from_thread import start_blocking_portal
-from attrs import evolve
 from yarl import URL
 
 from duvo_async._hints import Hint
 from duvo_async.webhooks.events import WebhookEvent
 from duvo_async.webhooks.handling import Handler, Handling
-from duvo_async.webhooks.headers import Headers
+from duvo_async.webhooks.headers import Body, Headers, as_bytes
 from duvo_async.webhooks.intake import OK, UNAVAILABLE, Intake, Receipt, Seen, hint_of
 from duvo_async.webhooks.signature import (
     PREFIX,
@@ -39,8 +39,14 @@ _GRACE = 0.05
 _QUIET = 60.0
 """Seconds between two warnings: whoever sends forgeries shall not fill the log."""
 _MEGABYTE = 1024 * 1024
+_UNPACKED = frozenset({"", "identity"})
 
 _logger = logging.getLogger("duvo_async")
+_server_logger = logging.getLogger("duvo_async.webhooks.server")
+# What is no HTTP is answered with 400, and is nothing that anybody could mend.
+_server_logger.addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+)
 
 
 class WebhookReceiver:
@@ -191,7 +197,7 @@ class WebhookReceiver:
             self._hints[hint] = None
         return partial(self._unsubscribe, hint)
 
-    def receive(self, body: bytes, headers: Headers) -> Receipt:
+    def receive(self, body: Body, headers: Headers) -> Receipt:
         """Take a delivery that arrived in a web framework of yours.
 
         Args:
@@ -205,14 +211,15 @@ class WebhookReceiver:
         Raises:
             RuntimeError: There are handlers for the event and no event loop is running to run them.
         """
-        now = monotonic()
+        now, raw = monotonic(), as_bytes(body)
         with self._lock:
-            receipt = self._take(body, headers, now)
+            looked = self._intake.look(raw, headers, now)
+            receipt = self._take(looked, raw, now)
             hints = tuple(self._hints)
         self._mention(receipt, now)
-        if receipt.event is not None and (told := hint_of(receipt.event)) is not None:
+        if looked.event is not None and (told := hint_of(looked.event)) is not None:
             for hint in hints:
-                hint(*told)
+                _tell(hint, *told)
         return receipt
 
     def app(self) -> web.Application:
@@ -250,7 +257,14 @@ class WebhookReceiver:
         Raises:
             OSError: The address cannot be listened on.
         """
-        runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=_GRACE)
+        runner = web.AppRunner(
+            self.app(),
+            access_log=None,
+            logger=_server_logger,
+            auto_decompress=False,
+            lingering_time=0,  # aiohttp would let who was refused hold a task for longer than this
+            shutdown_timeout=_GRACE,
+        )
         async with AsyncExitStack() as stack:
             await runner.setup()
             stack.push_async_callback(_clean_up, runner)
@@ -281,14 +295,14 @@ class WebhookReceiver:
         """Tell where it listens, and nothing of the secret."""
         return f"{type(self).__name__}({self._url or 'not listening'})"
 
-    def _take(self, body: bytes, headers: Headers, now: float) -> Receipt:
-        receipt = self._intake.look(body, headers, now)
-        if receipt.event is None or receipt.repeated:
+    def _take(self, receipt: Receipt, body: bytes, now: float) -> Receipt:
+        event = receipt.event
+        if event is None or receipt.repeated:
             return receipt
         if self._handling.full:
-            return evolve(receipt, status=UNAVAILABLE, reason="too many events wait for handlers")
-        self._handling.add(receipt.event)
-        self._intake.remember(receipt.event, body, now)
+            return Receipt(UNAVAILABLE, reason="too many events wait for handlers")
+        self._handling.add(event)
+        self._intake.remember(event, body, now)
         return receipt
 
     def _unsubscribe(self, hint: Hint) -> None:
@@ -306,7 +320,7 @@ class WebhookReceiver:
     async def _read(self, request: web.Request) -> bytes | Receipt:
         most = self._max_body_bytes
         # What is signed are the bytes as they were sent, and what is packed may be of any size.
-        if request.headers.get("Content-Encoding", "identity") != "identity":
+        if request.headers.get("Content-Encoding", "").strip().lower() not in _UNPACKED:
             return Receipt(_UNSUPPORTED, reason="compressed bodies are not read")
         if (request.content_length or 0) > most:
             return Receipt(_TOO_LARGE, reason=f"more than {most} bytes")
@@ -338,6 +352,13 @@ class WebhookReceiver:
             others if self._unmentioned else "",
         )
         self._complained_at, self._unmentioned = now, 0
+
+
+def _tell(hint: Hint, run_id: str, waits: bool) -> None:  # noqa: FBT001 - as a hint is told
+    try:
+        hint(run_id, waits)
+    except Exception:
+        _logger.exception("who was told of run %s raised", run_id)
 
 
 async def _clean_up(runner: web.AppRunner) -> None:

@@ -8,7 +8,7 @@ from time import time
 from typing import TypeAlias
 
 from duvo_async.errors import WebhookVerificationError
-from duvo_async.webhooks.headers import Headers, values_of
+from duvo_async.webhooks.headers import Body, Headers, as_bytes, values_of
 
 SIGNATURE_HEADER = "X-Duvo-Signature"
 TIMESTAMP_HEADER = "X-Duvo-Timestamp"
@@ -27,7 +27,7 @@ _MILLISECONDS = 1e11
 
 
 def verify(  # noqa: PLR0913 - the API does not say how it signs: all of that is settings
-    body: bytes | str,
+    body: Body,
     headers: Headers,
     secret: Secrets,
     *,
@@ -60,9 +60,10 @@ def verify(  # noqa: PLR0913 - the API does not say how it signs: all of that is
         WebhookVerificationError: The delivery failed a check; its `check` says which.
         ValueError: There is no secret, or the tolerance is negative.
     """
-    keys, raw = _keys(secret), _raw(body)
+    keys, raw = _keys(secret), as_bytes(body)
     if not tolerance >= 0:
         raise ValueError(f"tolerance must be 0 s or more, not {tolerance!r}")
+    _check_prefix(prefix)
     signatures = _signatures(headers, header, prefix)
     timestamp = None if timestamp_header is None else _timestamp(headers, timestamp_header)
     if not _one_fits(keys, signatures, timestamp, raw):
@@ -76,7 +77,7 @@ def verify(  # noqa: PLR0913 - the API does not say how it signs: all of that is
 
 
 def sign(  # noqa: PLR0913 - as verify
-    body: bytes | str,
+    body: Body,
     secret: str | bytes,
     *,
     header: str = SIGNATURE_HEADER,
@@ -101,11 +102,12 @@ def sign(  # noqa: PLR0913 - as verify
         ValueError: The secret is empty.
     """
     (key,) = _keys(secret)
+    _check_prefix(prefix)
     timestamp = None
     headers: dict[str, str] = {}
     if timestamp_header is not None:
         headers[timestamp_header] = timestamp = str(int(time() if now is None else now))
-    headers[header] = f"{prefix}{_digest(key, timestamp, _raw(body)).hex()}"
+    headers[header] = f"{prefix}{_digest(key, timestamp, as_bytes(body)).hex()}"
     return headers
 
 
@@ -146,7 +148,7 @@ def make_check(  # noqa: PLR0913 - what verify takes
 
 def _keys(secret: Secrets) -> tuple[bytes, ...]:
     several = (secret,) if isinstance(secret, (str, bytes)) else tuple(secret)
-    keys = tuple(each.encode() if isinstance(each, str) else each for each in several)
+    keys = tuple(_encoded(each) if isinstance(each, str) else each for each in several)
     for key in keys:
         if not isinstance(key, bytes):
             raise TypeError(f"secret must be text or bytes, not {type(key).__name__}")
@@ -155,12 +157,17 @@ def _keys(secret: Secrets) -> tuple[bytes, ...]:
     return keys
 
 
-def _raw(body: bytes | str) -> bytes:
-    if isinstance(body, str):
-        return body.encode("utf-8", "surrogatepass")
-    if not isinstance(body, bytes):
-        raise TypeError(f"body must be bytes or text, not {type(body).__name__}")
-    return body
+def _encoded(secret: str) -> bytes:
+    try:
+        return secret.encode("utf-8", "surrogateescape")  # as the environment decodes odd bytes
+    except UnicodeEncodeError:  # which has the secret in it
+        pass
+    raise ValueError("secret is no text that can be sent")
+
+
+def _check_prefix(prefix: str) -> None:
+    if "," in prefix or any(character.isspace() for character in prefix):
+        raise ValueError("prefix must have no comma or space: these separate signatures")
 
 
 def _signatures(headers: Headers, header: str, prefix: str) -> list[bytes]:

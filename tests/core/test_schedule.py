@@ -646,6 +646,16 @@ def be_slow(world: World, seconds: float) -> None:
     world.latency = seconds
 
 
+def announce(world: World, many: int, chance: int, singly: bool) -> None:  # noqa: FBT001 - drawn
+    chosen = sorted(world.waiting)
+    for run_id in Random(chance).sample(chosen, min(many, len(chosen))):  # noqa: S311 - which
+        world.schedule.hint(world.waiting[run_id], world.now, singly=singly)
+
+
+def relax(world: World, relaxed: bool) -> None:  # noqa: FBT001 - drawn
+    world.schedule.relax(300, relaxed=relaxed)
+
+
 LAGS = st.floats(0, 3)
 CHANCES = st.integers(0, 2**32)
 HOWS = st.sampled_from(["stale", "by id"])
@@ -660,6 +670,8 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.tuples(st.just(list_fails), st.sampled_from(["fails", "rests", "ends"]), st.integers(1, 3)),
     st.tuples(st.just(runs_fail), st.integers(1, 5)),
     st.tuples(st.just(be_slow), st.sampled_from([0.01, 0.1, 1.0, 5.0])),
+    st.tuples(st.just(announce), st.integers(1, MOST), CHANCES, st.booleans()),
+    st.tuples(st.just(relax), st.booleans()),
     st.tuples(st.just(World.go_on), st.floats(0, 70)),
 )
 

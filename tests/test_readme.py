@@ -3,14 +3,18 @@
 import ast
 import inspect
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 import pytest
 
 from duvo_async.emulator import AskApproval, AskQuestions, Emulator, Option, Question, Say, Step
+from duvo_async.webhooks import sign
+from tests.support.asgi import deliver
 from tests.support.mcp_server import mcp_server
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
@@ -38,7 +42,7 @@ def _order_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_there_are_programs() -> None:
-    assert len(PROGRAMS) >= 13
+    assert len(PROGRAMS) >= 17
 
 
 @pytest.mark.anyio
@@ -60,12 +64,54 @@ async def test_program(
         "agent_id": emulator.add_agent(script),
         "client_id": emulator.client_id,
         "client_secret": emulator.client_secret,
+        "webhook_secret": emulator.webhook_secret,
+        "port": (port := free_port()),
+        "public_url": f"http://127.0.0.1:{port}/",
     }
     with ExitStack() as stack:
         if "duvo.mcp" in program:
             url, _ = stack.enter_context(mcp_server(f"{generation or '/v1'}/mcp", emulator.api_key))
             monkeypatch.setenv("DUVO_API_BASE_URL", url + generation)
         await run(code, names)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+SECRET = "whsec_1"
+ASKED = b'{"event": "human_request_created", "run_id": "r-1", "title": "Post?"}'
+
+
+def app_of(framework: str) -> Any:  # noqa: ANN401 - of a framework
+    (program,) = [each for each in PROGRAMS if f"import {framework}" in each]
+    names: dict[str, Any] = {"webhook_secret": SECRET}
+    exec(program, names)  # noqa: S102 - our own README
+    return names["app"]
+
+
+DELIVERIES = [
+    (ASKED, SECRET, 200),
+    (b"{}", SECRET, 400),
+    (ASKED, "whsec_2", 401),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("body", "secret", "status"), DELIVERIES)
+async def test_the_fastapi_program_answers(body: bytes, secret: str, status: int) -> None:
+    assert await deliver(app_of("FastAPI"), body, sign(body, secret)) == status
+
+
+@pytest.mark.parametrize(("body", "secret", "status"), DELIVERIES)
+def test_the_flask_program_answers(
+    body: bytes, secret: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = app_of("Flask").test_client()
+    assert client.post("/duvo", data=body, headers=sign(body, secret)).status_code == status
+    assert capsys.readouterr().out == ("r-1 asks: Post?\n" if status == 200 else "")
 
 
 async def run(code: CodeType, names: dict[str, object]) -> None:

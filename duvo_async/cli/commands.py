@@ -14,6 +14,7 @@ from duvo_async.cli.api import Ask, parse_fields, read_input
 from duvo_async.cli.asking import Asking, Results
 from duvo_async.cli.cases import KINDS, CaseFile, create_cases
 from duvo_async.cli.job import Settings
+from duvo_async.cli.listen import listen
 from duvo_async.cli.work import finish
 from duvo_async.settings import APIVersion
 
@@ -274,4 +275,4 @@ def whoami(**how: Any) -> int:  # noqa: ANN401 - as above
     return _ask(listing.who_am_i, **how)
 
 
-COMMANDS = (api, runs, cases, agents, whoami)
+COMMANDS = (api, runs, cases, agents, whoami, listen)

@@ -39,6 +39,8 @@ _GRACE = 0.05
 _QUIET = 60.0
 """Seconds between two warnings: whoever sends forgeries shall not fill the log."""
 _MEGABYTE = 1024 * 1024
+_NONE = "none"
+"""What settings are tried out with where there is no secret."""
 _UNPACKED = frozenset({"", "identity"})
 
 _logger = logging.getLogger("duvo_async")
@@ -63,7 +65,7 @@ class WebhookReceiver:
         secret: The workspace's webhook secret, or several while it is being changed. None believes
             anybody, which is good for trying things out, and for waits: to them an event is a hint,
             and they look for themselves.
-        host: The address to listen on, by itself.
+        host: The address to listen on, by itself; this machine's own, 127.0.0.1, by default.
         port: The port to listen on, by itself. 0 for any free one.
         header: As in `verify`.
         timestamp_header: As in `verify`.
@@ -109,22 +111,18 @@ class WebhookReceiver:
         for name, count in counts.items():
             if count < 1:
                 raise ValueError(f"{name} must be 1 or more, not {count!r}")
-        check = (
-            None
-            if secret is None
-            else make_check(
-                secret,
-                clock,
-                header=header,
-                timestamp_header=timestamp_header,
-                prefix=prefix,
-                tolerance=tolerance,
-            )
+        check = make_check(
+            _NONE if secret is None else secret,
+            clock,
+            header=header,
+            timestamp_header=timestamp_header,
+            prefix=prefix,
+            tolerance=tolerance,
         )
         self._host, self._port = host, port
         self._max_body_bytes = max_body_bytes
         self._drain_timeout = drain_timeout
-        self._intake = Intake(check, Seen(remembered))
+        self._intake = Intake(None if secret is None else check, Seen(remembered))
         self._handling = Handling(max_waiting, concurrency)
         self._hints: dict[Hint, None] = {}
         self._lock = Lock()
@@ -269,9 +267,9 @@ class WebhookReceiver:
             await runner.setup()
             stack.push_async_callback(_clean_up, runner)
             await web.TCPSite(runner, self._host, self._port).start()
+            host, port = self._host or "localhost", runner.addresses[0][1]
+            self._url = str(URL.build(scheme="http", host=host, port=port, path="/"))
             self._serving = stack.pop_all()
-        port = runner.addresses[0][1]
-        self._url = str(URL.build(scheme="http", host=self._host, port=port, path="/"))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -197,6 +198,42 @@ async def test_forgeries_of_a_run_cost_one_read_a_second() -> None:
         reads = rig.reads(run.id)
         assert 50 <= len(reads) <= 65
         assert min(later - earlier for earlier, later in pairwise(reads)) >= 0.9
+
+
+async def test_a_thousand_forgeries_a_second_hold_up_nobody() -> None:
+    async with rigged() as rig:
+        agent_id = rig.emulator.add_agent(sleeper)
+        messages = [str(30 + n) for n in range(150)]
+        run_ids: list[str] = []
+        held_up: list[float] = []
+
+        async def collect() -> list[RunOutcome]:
+            return [outcome async for outcome in rig.duvo.runs.map(agent_id, messages)]
+
+        async def forge() -> None:
+            chance = Random(1)  # noqa: S311 - which runs
+            hint = rig.duvo._watcher.hint  # noqa: SLF001
+            for _ in range(600):
+                await asyncio.sleep(0.1)
+                for _ in range(100):
+                    hint(chance.choice(run_ids), chance.random() < 0.5)
+
+        async def call() -> None:
+            for _ in range(29):  # the part of a window that is kept for calls
+                await asyncio.sleep(1)
+                began = now()
+                await rig.duvo.runs.get(run_ids[0])
+                held_up.append(now() - began)
+
+        mapping = asyncio.create_task(collect())
+        await asyncio.sleep(1)
+        run_ids += [row.id async for row in rig.duvo.runs.list()]
+        await asyncio.gather(forge(), call())
+        collected = await mapping
+        assert len(collected) == 150
+        assert all(each.run is not None and each.run.succeeded for each in collected)
+        assert max(held_up) < 0.001
+        assert not [each for each in rig.emulator.requests if each.status == 429]
 
 
 @pytest.mark.parametrize("faults", [Faults(repeated=1.0, delay=(0, 90)), Faults(lost=0.5)])

@@ -94,10 +94,10 @@ class Budget:
             return DEFAULT_LIMIT if told is None else told
         return own if told is None else min(own, told)
 
-    @property
-    def polls(self) -> int:
-        """How many polls were sent in this window."""
-        return self._polls
+    def plenty(self, now: float) -> bool:
+        """Tell whether polls need not be spread: for what is left of the window, half is there."""
+        left = self._left(Lane.POLL, starts_wait=False)
+        return left >= self._room() / 2 * (self._reset_at - now) / WINDOW_SECONDS
 
     def acquire(
         self, lane: Lane, now: float, *, starts_wait: bool = False, hurried: bool = False

@@ -270,8 +270,8 @@ class Watcher:
         self._share()
         limit = turns.budget.limit
         hurried = self._schedule.hurries(look, loop.time(), limit)
-        if self._schedule.has_news(look):  # spread while starts wait, or after half of the window
-            hurried |= not self._starters and turns.budget.polls < limit / 2
+        if self._schedule.has_news(look) and not self._starters:
+            hurried |= turns.budget.plenty(loop.time())
         turn = await turns.wait(Lane.POLL, hurried=hurried)
         look, _ = self._schedule.next(loop.time())  # there may be something better by now
         if look is None:

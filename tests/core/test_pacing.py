@@ -70,6 +70,29 @@ def test_a_window_begins_with_its_first_request() -> None:
     assert spend(budget, 1_060.0) == 300
 
 
+@pytest.mark.parametrize(
+    ("remaining", "left", "plenty"),
+    [
+        (300, 60.0, True),
+        (180, 60.0, True),  # a tenth is not for polls
+        (179, 60.0, False),
+        (105, 30.0, True),
+        (104, 30.0, False),
+        (31, 0.1, True),
+        (29, 1.0, False),
+    ],
+)
+def test_polls_need_not_be_spread_while_there_is_half_of_what_the_rest_of_a_window_has(
+    remaining: int,
+    left: float,
+    plenty: bool,  # noqa: FBT001 - drawn from the table
+) -> None:
+    assert observed(300, remaining, left).plenty(0.0) is plenty
+    assert Budget().plenty(0.0)
+    assert observed(300, 0, 10.0).plenty(10.0) is False
+    assert observed(300, 0, 10.0).plenty(71.0)
+
+
 def test_requests_count_when_they_are_sent_not_when_they_end() -> None:
     budget = sent(300)
     for number in range(1, 301):

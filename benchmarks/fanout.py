@@ -99,7 +99,7 @@ class Benchmark:
             self._table("policies", cases, lambda name: POLICIES[name].play)
         for name, policy in POLICIES.items():
             if name not in (self.options.policies or ()) and policy.most is not None:
-                print(f"{name}: up to {policy.most} runs, as it is slow; --policies asks for more")
+                print(f"{name}: up to {policy.most} runs; --policies asks for more")
 
     def processes(self) -> None:
         """Share a key among processes that know nothing of each other."""

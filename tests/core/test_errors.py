@@ -40,6 +40,9 @@ from duvo_async import (
     UnsupportedOperation,
     UploadSourceError,
     WaitTimeout,
+    WebhookError,
+    WebhookPayloadError,
+    WebhookVerificationError,
     errors,
 )
 from duvo_async.errors import class_for_status
@@ -128,6 +131,9 @@ EXAMPLES: list[DuvoError] = [
     RunFailed(RUN),
     HumanRequestPending(RUN, FORM),
     WaitTimeout("run-1", run=RUN, timeout=900),
+    WebhookError("words"),
+    WebhookVerificationError("timestamp_too_old", "words"),
+    WebhookPayloadError(("required field missing @ $.run_id", "more")),
 ]
 LINE = re.compile(
     r"^(?P<branch>(?:│   |    )*(?:[├└]── )?)(?P<name>[A-Z]\w+)(?: {2,}(?P<note>.*))?$"

@@ -78,6 +78,7 @@ class Entry:
         doubted: Whether a page did not show the news that there should be.
         news_due: When to read it singly because of a hint. Infinity for not at all.
         failures: How often reading it has failed since it was last seen.
+        failed_until: Until when to leave it alone since reading it failed.
     """
 
     run_id: str
@@ -93,6 +94,7 @@ class Entry:
     doubted: bool = False
     news_due: float = inf
     failures: int = 0
+    failed_until: float = -inf
 
 
 @define(eq=False)

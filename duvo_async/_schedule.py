@@ -106,7 +106,7 @@ class Schedule:
 
     def _read_soon(self, entry: Entry, now: float) -> None:
         """Have a run read by itself because of a hint, unless it just was."""
-        due = max(now, entry.seen_at + HINT_REST)
+        due = max(now, entry.seen_at + HINT_REST, entry.failed_until)
         if entry.news_due > due:
             entry.news_due = due
             heappush(self._news, (due, next(self._number), entry))
@@ -262,7 +262,7 @@ class Schedule:
 
     def run_failed(self, entry: Entry, until: float) -> None:
         """Leave a run alone for a while that could not be read."""
-        entry.reading = False
+        entry.reading, entry.failed_until = False, until
         self.read_singly(entry, until)
 
     def read_singly(self, entry: Entry, due: float = -inf) -> None:
@@ -281,12 +281,15 @@ class Schedule:
         """Read all runs singly, until the list is tried again; infinity for never."""
         self._list_from = until
         self._without_list = True
+        news = [each for each in self.entries.values() if self._sweep.has_hint(each)]
         self._sweep.forget()
         self._sweep = Sweep(rest=self._sweep.rest)
         self._lone.clear()
         for entry in self.entries.values():
             if entry.run is not None and entry.due == inf:
                 self._read_later(entry)
+        for entry in news:
+            self._read_soon(entry, entry.seen_at)
 
     def _first_single(self) -> Entry | None:
         """Find the run that is to be read singly next."""

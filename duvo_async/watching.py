@@ -123,10 +123,12 @@ class Watcher:
             waits: Whether it may wait for a person.
         """
         loop = self._loop
-        if loop is None or loop is _running_loop():
+        if loop is None or loop.is_closed():
+            _remember(self._early, run_id, waits)
+        elif loop is _running_loop():
             self._take_hint(run_id, singly=waits)
         else:
-            with suppress(RuntimeError):  # that loop has ended
+            with suppress(RuntimeError):  # it has ended just now, and its waits with it
                 loop.call_soon_threadsafe(partial(self._take_hint, run_id, singly=waits))
 
     def forget(self, run_id: str, listener: Listener) -> None:

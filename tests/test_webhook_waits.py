@@ -54,6 +54,7 @@ class Rig:
     receiver: WebhookReceiver
     duvo: AsyncDuvo
     asked: list[tuple[float, Request]] = field(factory=list[tuple[float, Request]])
+    down: list[bool] = field(factory=list[bool])
 
     def reads(self, run_id: str = "") -> list[float]:
         return [at for at, each in self.asked if each.method == "GET" and run_id in each.path]
@@ -79,16 +80,19 @@ async def rigged(faults: Faults | None = None, **options: Any) -> AsyncIterator[
     emulator = Emulator(clock=wall_clock, seed=1, webhook_faults=faults or Faults(), **options)
     receiver = WebhookReceiver(emulator.webhook_secret, clock=wall_clock)
     asked: list[tuple[float, Request]] = []
+    down: list[bool] = []
     try:
         async with delivering(emulator, receiver) as wake:
 
             async def note(request: Request) -> Response | None:
                 asked.append((now(), request))
                 wake()
+                if down and request.method == "GET":
+                    return Response(status=503, reason="", headers={}, body=b"")
                 return None
 
             async with client_of(emulator, fault=note, webhooks=receiver) as duvo:
-                yield Rig(emulator, receiver, duvo, asked)
+                yield Rig(emulator, receiver, duvo, asked, down)
     finally:
         emulator.close()
 
@@ -198,6 +202,18 @@ async def test_forgeries_of_a_run_cost_one_read_a_second() -> None:
         reads = rig.reads(run.id)
         assert 50 <= len(reads) <= 65
         assert min(later - earlier for earlier, later in pairwise(reads)) >= 0.9
+
+
+async def test_forgeries_do_not_wear_out_a_wait_while_the_api_is_down(rig: Rig) -> None:
+    run = await rig.duvo.runs.start(rig.emulator.add_agent([Sleep(20), Finish()]))
+    waiting = asyncio.create_task(rig.duvo.runs.wait(run))
+    rig.down.append(True)
+    for _ in range(50):
+        await asyncio.sleep(0.1)
+        rig.duvo._watcher.hint(run.id, True)  # noqa: FBT003, SLF001
+    assert 2 <= len(rig.reads(run.id)) <= 5
+    rig.down.clear()
+    assert (await waiting).succeeded
 
 
 async def test_a_thousand_forgeries_a_second_hold_up_nobody() -> None:

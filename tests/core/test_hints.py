@@ -233,6 +233,26 @@ def test_without_a_list_news_go_before_what_is_overdue() -> None:
     assert rig.look(103.0) is rig.entries[49]
 
 
+def test_hints_do_not_wear_out_a_run_that_cannot_be_read() -> None:
+    rig = Rig(0.0)
+    look = rig.look(5.0)
+    assert isinstance(look, Entry)
+    look.failures += 1
+    rig.schedule.run_failed(look, 9.0)
+    for tenth in range(51, 90):
+        rig.schedule.hint(look, tenth / 10, singly=True)
+        assert rest(rig.schedule, tenth / 10) == pytest.approx(9.0 - tenth / 10)
+    assert rig.look(9.0) is look
+
+
+def test_news_outlast_a_list_that_is_no_longer_read() -> None:
+    rig = swept(0.0, 1.0, 2.0)
+    rig.schedule.relax(300, relaxed=True)
+    rig.schedule.hint(rig.entries[1], 10.5, singly=False)
+    rig.schedule.suspend_list(math.inf)
+    assert rig.look(11.0) is rig.entries[1]
+
+
 # --- looking less often ---------------------------------------------------------------------------
 
 

@@ -74,8 +74,9 @@ class Entry:
         page: Where the list shows it. None when that is not known.
         reading: Whether it is being read by itself.
         again: Whether there was news of it while it was being read.
-        hinted: Whether there ever was a hint that it has news.
-        doubted: Whether a page did not show the news that there should be.
+        hinted: Whether it is said to have ended, which no look has shown to be wrong.
+        asking: Whether it is being read by itself because of a hint.
+        doubts: How many looks, since the last hint, did not show the news that there should be.
         news_due: When to read it singly because of a hint. Infinity for not at all.
         failures: How often reading it has failed since it was last seen.
         failed_until: Until when to leave it alone since reading it failed.
@@ -91,7 +92,8 @@ class Entry:
     reading: bool = False
     again: bool = False
     hinted: bool = False
-    doubted: bool = False
+    asking: bool = False
+    doubts: int = 0
     news_due: float = inf
     failures: int = 0
     failed_until: float = -inf
@@ -141,22 +143,20 @@ class Page:
         """When it may be read again.
 
         Args:
-            rest: The least seconds to leave it alone, unless there is a hint.
+            rest: The least seconds to leave it alone.
         """
-        if self.hints:
-            return hinted_due(self.hints, self.seen_at)
         age = max(self.seen_at - self.created, 0.0)
         return self.seen_at + max(rest, min(max(age * _SHARE_OF_AGE, CYCLE), _LONGEST_CYCLE))
 
 
 def hinted_due(hints: Mapping[str, float], seen_at: float) -> float:
     """Tell when to look because of hints: at once, but for who sends them every moment."""
-    return max(next(iter(hints.values())), seen_at + HINT_REST)
+    return max(min(hints.values()), seen_at + HINT_REST)
 
 
 def hinted_worth(hints: Mapping[str, float], now: float) -> float:
     """Tell what reading runs is worth that are said to have ended: the waiting that it ends."""
-    return sum(now - at + HINT_REST for at in hints.values())
+    return sum(max(0.0, now - at + HINT_REST) for at in hints.values())
 
 
 def hazard(age: float) -> float:

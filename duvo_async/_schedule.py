@@ -28,6 +28,8 @@ _NET = 30.0
 """Seconds between two looks at what should be announced when it ends."""
 _NET_SHARE = 0.3
 """The most of a window that these looks may take."""
+_DOUBTS = 4
+"""Looks that are made again, 1, 2, 4 and 8 s later, for news that should be there."""
 _LEAST_SHARE = 0.03
 _MOST_SHARE = 0.25
 
@@ -68,6 +70,7 @@ class Schedule:
     _number: "count[int]" = field(factory=count)
     _list_from: float = -inf
     _without_list: bool = False
+    _had_news: bool = False
 
     def add(self, entry: Entry) -> None:
         """Take in a waiting run; when it was `seen_at` says how soon it is read."""
@@ -98,7 +101,8 @@ class Schedule:
             now: The time.
             singly: Whether the list would not say all of the news.
         """
-        entry.hinted, entry.doubted = True, False
+        entry.hinted = entry.hinted or not singly
+        entry.doubts = 0
         if entry.reading:
             entry.again = True
         elif singly or not self._sweep.hint(entry, now):
@@ -121,7 +125,7 @@ class Schedule:
         if not relaxed:
             self._sweep.rest = 0.0
             return
-        reads = len(self._sweep.pages) + len(self._singles)
+        reads = len(self._sweep.pages) + min(len(self._singles), len(self.entries))
         self._sweep.rest = max(_NET, reads * WINDOW_SECONDS / (limit * _NET_SHARE))
 
     def next(self, now: float) -> tuple[Entry | Page | None, float]:
@@ -132,8 +136,17 @@ class Schedule:
             nothing to read, infinity while all is being read.
         """
         self._resume_lists(now)
-        page, value, soonest = self._sweep.best(now) if now >= self._list_from else (None, 0.0, inf)
-        entry, news = self._first_single(), self._first_news()
+        if self._had_news:  # whoever makes the most noise gets every other look
+            look, _ = self._choose(now, heed=False)
+            if look is not None:
+                return look, 0.0
+        return self._choose(now, heed=True)
+
+    def _choose(self, now: float, *, heed: bool) -> tuple[Entry | Page | None, float]:
+        page, value, soonest = None, 0.0, inf
+        if now >= self._list_from:
+            page, value, soonest = self._sweep.best(now, news=heed)
+        entry, news = self._first_single(), self._first_news() if heed else None
         if entry is not None and entry.due == -inf:
             return entry, 0.0
         worthy: list[tuple[float, Entry | Page]] = []
@@ -199,10 +212,12 @@ class Schedule:
 
     def began(self, look: Entry | Page) -> None:
         """Remember that something is being read."""
+        self._had_news = self.has_news(look)
         if isinstance(look, Page):
             self._sweep.began(look)
         else:
-            look.due, look.news_due, look.reading = inf, inf, True
+            look.asking, look.reading = self._had_news, True
+            look.due = look.news_due = inf
 
     def saw_run(self, entry: Entry, run: Run, created: float, now: float) -> None:
         """Take note of a run that was read singly.
@@ -225,9 +240,21 @@ class Schedule:
             self._settle()
         elif entry.page is None and entry.run_id not in self._sweep.unplaced:
             self._read_later(entry)
+        asking, entry.asking = entry.asking, False
         if entry.again:  # what came in meanwhile may not have been told
             entry.again = False
             self._read_soon(entry, now)
+        elif asking and run.status != RunStatus.WAITING and self._doubt(entry):
+            entry.news_due = now + HINT_REST * 2 ** (entry.doubts - 1)
+            heappush(self._news, (entry.news_due, next(self._number), entry))
+
+    def _doubt(self, entry: Entry) -> bool:
+        """Note that the news cannot be seen, and tell whether to look again: it may come first."""
+        entry.doubts += 1
+        if entry.doubts > _DOUBTS:
+            entry.hinted = False
+            return False
+        return True
 
     def saw_page(self, page: Page, rows: Sequence[FollowedRun], now: float) -> None:
         """Take note of a page of the list."""
@@ -241,9 +268,8 @@ class Schedule:
             if entry is not None and entry.run is not None:
                 self._lone.pop(row.id, None)
                 self._seen_in_row(entry, row)
-                if row.id in asked and not entry.doubted:
-                    entry.doubted = True  # the list may be behind, if it does not show an end
-                    self._sweep.hint(entry, now + HINT_REST)
+                if row.id in asked and not row.status.is_terminal and self._doubt(entry):
+                    self._sweep.hint(entry, now + HINT_REST * 2 ** (entry.doubts - 1))
         for entry in lost:
             self.read_singly(entry)
         if (last := self._sweep.last_on(page)) is not None:
@@ -273,7 +299,7 @@ class Schedule:
     def page_failed(self, page: Page, until: float) -> None:
         """Leave the list alone for a while; waiting runs stay on their pages."""
         page.reading = False
-        page.hints, page.asked = page.asked | page.hints, {}
+        page.hints, page.asked = page.hints | page.asked, {}
         if not self._without_list:
             self._list_from = until
 

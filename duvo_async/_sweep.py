@@ -78,6 +78,7 @@ class Sweep:
             return None
         del page.entries[entry.run_id]
         page.hints.pop(entry.run_id, None)
+        page.asked.pop(entry.run_id, None)
         self._drop(page)
         return self.last_on(page)
 
@@ -87,8 +88,12 @@ class Sweep:
             return None
         return next(iter(page.entries.values()))
 
-    def best(self, now: float) -> tuple[Page | None, float, float]:
+    def best(self, now: float, *, news: bool = True) -> tuple[Page | None, float, float]:
         """Choose a page.
+
+        Args:
+            now: The time.
+            news: Whether to heed hints.
 
         Returns:
             The page, None when none is due; what reading it is worth; when the next is due.
@@ -98,15 +103,19 @@ class Sweep:
         for page in self.pages:
             if page.reading or page is ahead or not page.entries:
                 continue
-            if (due := page.due(self.rest)) > now:
+            due = page.due(self.rest)
+            if news and page.hints:
+                due = min(due, hinted_due(page.hints, page.seen_at))
+            if due > now:
                 soonest = min(soonest, due)
                 continue
             value = len(page.entries) * worth(now, page.created, page.seen_at)
-            value += hinted_worth(page.hints, now)
+            if news:
+                value += hinted_worth(page.hints, now)
             if best is None or value > most:
                 best, most = page, value
         if ahead is not None and not ahead.reading:
-            due, value = self._judge(ahead, now)
+            due, value = self._judge(ahead, now, news=news)
             if due > now:
                 soonest = min(soonest, due)
             elif best is None or value > most:
@@ -120,16 +129,19 @@ class Sweep:
             Whether there is such a page, now or soon.
         """
         if entry.page is not None:
-            entry.page.hints.setdefault(entry.run_id, now)
-            return True
-        if entry.run_id in self.unplaced:
-            self.hints.setdefault(entry.run_id, now)
-            return True
-        return False
+            hints = entry.page.hints
+        elif entry.run_id in self.unplaced:
+            hints = self.hints
+        else:
+            return False
+        hints[entry.run_id] = min(now, hints.get(entry.run_id, now))
+        return True
 
     def has_hint(self, entry: Entry) -> bool:
         """Tell whether a run is said to have news that were not read yet."""
-        return entry.run_id in (self.hints if entry.page is None else entry.page.hints)
+        if entry.page is None:
+            return entry.run_id in self.hints
+        return entry.run_id in entry.page.hints or entry.run_id in entry.page.asked
 
     def weight(self, to_come: float = 0.0) -> float:
         """Sum up, over the pages, the roots of the rates at which runs end on them.
@@ -152,7 +164,7 @@ class Sweep:
             for entry in page.entries.values():
                 entry.page = None
             page.entries.clear()
-            page.hints.clear()
+            page.hints, page.asked = {}, {}
 
     def began(self, page: Page) -> None:
         """Remember that a page is being read."""
@@ -201,7 +213,8 @@ class Sweep:
 
     def _place(self, entry: Entry, page: Page) -> None:
         if entry.page is not page:
-            hinted_at = self.hints.get(entry.run_id)
+            before = self.hints if entry.page is None else entry.page.hints
+            hinted_at = before.get(entry.run_id)
             self.remove(entry)
             entry.page = page
             page.entries[entry.run_id] = entry
@@ -250,7 +263,7 @@ class Sweep:
         # It begins where the last one ends: what neither shows is in no list.
         return Page(tail.since, tail.offset + PAGE_SIZE, begins=tail.ends)
 
-    def _judge(self, page: Page, now: float) -> tuple[float, float]:
+    def _judge(self, page: Page, now: float, *, news: bool) -> tuple[float, float]:
         """Tell when a page may be read on which unplaced runs should be, and what it is worth."""
         first = next(iter(self.unplaced.values()))
         cycle = max(CYCLE, self.rest)
@@ -261,7 +274,7 @@ class Sweep:
             due = page.seen_at + cycle
             value += len(page.entries) * worth(now, page.created, page.seen_at)
         hints = {**page.hints, **self.hints}
-        if not hints:
+        if not (hints and news):
             return due, value
         return min(due, hinted_due(hints, page.seen_at)), value + hinted_worth(hints, now)
 

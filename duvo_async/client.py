@@ -77,6 +77,7 @@ class AsyncDuvo:
             names (`HTTPS_PROXY`, `NO_PROXY`).
         webhooks: A `duvo_async.webhooks.WebhookReceiver`: a wait looks at its run as soon as there
             is an event of it, and looks less often for itself, as long as the events prove to come.
+            `watch` and `on_update` then hear less of what is between a run's start and its end.
             What counts is what it sees: no event, true or forged, ends a wait. The receiver is not
             closed with the client. None looks by itself.
         public_url: Where the API reaches that receiver. `start`, `execute` and `map` give it to the

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from re import compile as regex
 from typing import Literal, Self, TypeAlias, get_args
 
-from attrs import frozen
+from attrs import field, frozen
 from yarl import URL
 
 from duvo_async.credentials import ClientCredentials, Secret, TokenSource
@@ -52,7 +52,7 @@ class Settings:
     connect_timeout: float
     requests_per_minute: int | None = None
     processes: int = 1
-    webhook_url: str | None = None
+    webhook_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def resolve(  # noqa: PLR0913 - the settings of a client
@@ -198,7 +198,8 @@ def _public_url(text: str) -> str:
         url = URL(text)
     except ValueError:
         url = URL()
-    if url.scheme not in {"http", "https"} or not url.host:
+    spaces = any(character.isspace() for character in text)
+    if spaces or url.scheme not in {"http", "https"} or not url.host:
         raise ConfigurationError("public_url must be where the API can post: https://host/path")
     return text
 

@@ -63,6 +63,7 @@ class Duvo(Mirror[AsyncDuvo]):
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
         webhooks: A `duvo_async.webhooks.WebhookReceiver`: a wait looks at its run as soon as there
             is an event of it, and looks less often for itself, as long as the events prove to come.
+            `watch` and `on_update` then hear less of what is between a run's start and its end.
             What counts is what it sees: no event, true or forged, ends a wait. A receiver in a
             plain `with` listens in a thread of its own. It is not closed with the client. None
             looks by itself.

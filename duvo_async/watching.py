@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import Context
 from datetime import timedelta
-from functools import partial
 from math import inf
+from threading import Lock
 from typing import TypeVar
 from weakref import WeakMethod
 
@@ -14,7 +14,7 @@ from attrs import evolve
 
 from duvo_async import _operations
 from duvo_async._entries import PAGE_SIZE, Entry, Listener, Page, Several
-from duvo_async._hints import HintSource
+from duvo_async._hints import Hint, HintSource
 from duvo_async._pacing import Lane
 from duvo_async._retry import Retrying, is_transient
 from duvo_async._schedule import Schedule
@@ -39,6 +39,7 @@ _LIST_REST = 60.0
 _SECOND = timedelta(seconds=1)
 _REMEMBERED = 4096
 """Hints of runs that nobody waits for yet, or any more."""
+_LONGEST_ID = 64
 _TRUST = 0.5
 """The part of the last ends that must have been announced, to look for the others less often."""
 _RECENT = 0.1
@@ -64,15 +65,14 @@ class Watcher:
         self._starters: list[Callable[[], float]] = []
         self._leaves: set[Callable[[], Awaitable[None]]] = set()
         self._closed = False
+        self._lock = Lock()
+        self._told: dict[str, bool] = {}
         self._early: dict[str, bool] = {}
         self._unannounced: dict[str, None] = {}
         self._announced = 0.0
         self._unsubscribe: Callable[[], None] | None = None
         if hints is not None:
-            method = WeakMethod(self.hint)  # a client that is forgotten needs no hints
-            self._unsubscribe = hints.subscribe(
-                lambda run_id, waits: (hint := method()) and hint(run_id, waits)
-            )
+            self._unsubscribe = _subscribed(hints, self.hint)
 
     @property
     def runs(self) -> int:
@@ -106,6 +106,8 @@ class Watcher:
             entry.created = self._when_created(run)
             entry.seen_at = _seen_at(run, entry.created) if seen_at is None else seen_at
         self._schedule.add(entry)
+        if self._told:
+            self._take_told()
         if (waits := self._early.pop(run_id, None)) is not None:
             self._schedule.hint(entry, loop.time(), singly=waits)
         self._ring()
@@ -122,14 +124,18 @@ class Watcher:
             run_id: Its id.
             waits: Whether it may wait for a person.
         """
+        if len(run_id) > _LONGEST_ID:
+            return  # it is none, and would be kept
         loop = self._loop
-        if loop is None or loop.is_closed():
-            _remember(self._early, run_id, waits)
-        elif loop is _running_loop():
+        if loop is not None and loop is _running_loop():
             self._take_hint(run_id, singly=waits)
-        else:
-            with suppress(RuntimeError):  # it has ended just now, and its waits with it
-                loop.call_soon_threadsafe(partial(self._take_hint, run_id, singly=waits))
+            return
+        with self._lock:
+            idle = not self._told
+            _remember(self._told, run_id, waits)
+        if idle and loop is not None:
+            with suppress(RuntimeError):  # it has ended, and its waits with it
+                loop.call_soon_threadsafe(self._take_told)
 
     def forget(self, run_id: str, listener: Listener) -> None:
         """Tell somebody no more of a run."""
@@ -226,6 +232,13 @@ class Watcher:
             self._remove(entry)
             if run.is_terminal and self._unsubscribe is not None:
                 self._count_end(entry)
+
+    def _take_told(self) -> None:
+        """Take in what other threads told, or was told before there was a loop."""
+        with self._lock:
+            told, self._told = self._told, {}
+        for run_id, waits in told.items():
+            self._take_hint(run_id, singly=waits)
 
     def _take_hint(self, run_id: str, *, singly: bool) -> None:
         entry = self._schedule.entries.get(run_id)
@@ -403,6 +416,14 @@ class Watcher:
         self._list_failures = 0
         refused = isinstance(error, APIStatusError) and not is_transient(error)
         self._schedule.suspend_list(inf if refused else now + _LIST_REST)
+
+
+def _subscribed(hints: HintSource, hint: Hint) -> Callable[[], None]:
+    """Have a method told for as long as its object lives: a client may be forgotten unclosed."""
+    ended: list[Callable[[], None]] = []
+    method = WeakMethod(hint, lambda _: ended and ended[0]())
+    ended.append(hints.subscribe(lambda run_id, waits: (told := method()) and told(run_id, waits)))
+    return ended[0]
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -391,7 +391,11 @@ async def test_a_receiver_keeps_no_client_alive() -> None:
 async def test_hints_of_unknown_runs_are_kept_in_bounds(rig: Rig) -> None:
     for n in range(10_000):
         rig.duvo._watcher.hint(f"r{n}", False)  # noqa: FBT003, SLF001
-    assert len(rig.duvo._watcher._early) == 4_096  # noqa: SLF001
+    rig.duvo._watcher.hint("r" * 65, False)  # noqa: FBT003, SLF001
+    assert len(rig.duvo._watcher._told) == 4_096  # noqa: SLF001
+    await rig.trusting()
+    assert len(rig.duvo._watcher._early) <= 4_096  # noqa: SLF001
+    assert max(map(len, rig.duvo._watcher._early)) <= 64  # noqa: SLF001
 
 
 # --- over sockets ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from inspect import isawaitable
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
@@ -17,7 +17,9 @@ _E = TypeVar("_E", bound=WebhookEvent)
 Handler: TypeAlias = Callable[[_E], object]
 """Is given an event. It may be asynchronous; what it returns does not matter."""
 
-_RAISED = "a handler of webhooks raised on %s (id %s)"
+_CANCELLING = 1.0
+"""Seconds that a cancelled handler gets."""
+_RAISED = "a handler of webhooks raised on %r (id %r)"
 _logger = logging.getLogger("duvo_async")
 
 
@@ -64,10 +66,7 @@ class Handling:
         # A loop that was left in the middle of its work takes its tasks along.
         self._workers = {each for each in self._workers if each.get_loop() is loop}
         if len(self._workers) < self._at_once:
-            # In a context of its own: what was set for one delivery is nothing to the next.
-            worker = loop.create_task(self._work(), name="duvo-async webhooks", context=Context())
-            self._workers.add(worker)
-            worker.add_done_callback(self._ended)
+            self._start_worker(loop)
 
     async def drain(self, seconds: float) -> int:
         """Wait until all events are handled.
@@ -78,18 +77,33 @@ class Handling:
         Returns:
             How many events were not handled, or not to the end.
         """
-        left = 0
-        if self._workers:
-            _, working = await asyncio.wait(self._workers, timeout=seconds)
-            left = len(working) + len(self._waiting)
-            self._waiting.clear()
-            for worker in working:
-                worker.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        # A handler that has the receiver end is not waited for by itself.
+        others = {each for each in self._workers if each.get_loop() is loop}
+        others.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        if self._waiting and not others:
+            others.add(self._start_worker(loop))
+        working = (await asyncio.wait(others, timeout=seconds))[1] if others else set[Any]()
+        left = len(working) + len(self._waiting)
+        self._waiting.clear()
+        for worker in working:
+            worker.cancel()
+        if working:  # one that heeds no cancellation is left behind
+            await asyncio.wait(working, timeout=_CANCELLING)
         return left
+
+    def _start_worker(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Task[None]":
+        # In a context of its own: what was set for one delivery is nothing to the next.
+        worker = loop.create_task(self._work(), name="duvo-async webhooks", context=Context())
+        self._workers.add(worker)
+        worker.add_done_callback(self._ended)
+        return worker
 
     def _ended(self, worker: "asyncio.Task[None]") -> None:
         self._workers.discard(worker)
+        loop = worker.get_loop()
+        if worker.cancelled() and self._waiting and loop.is_running():
+            self._start_worker(loop)  # a handler had its task cancelled
 
     async def _work(self) -> None:
         while self._waiting:

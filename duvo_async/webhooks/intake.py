@@ -1,6 +1,7 @@
 """What becomes of a delivery: refused, repeated or taken. No I/O, no clock; callers pass `now`."""
 
 import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Callable
 from math import inf
@@ -20,8 +21,8 @@ from duvo_async.webhooks.events import (
 from duvo_async.webhooks.headers import Headers
 from duvo_async.webhooks.parsing import parse
 
-_SAME_BODY = 600.0
-"""Seconds within which the same body without an id is the same event."""
+SAME_BODY = 600.0
+"""Seconds within which the same body without an id is the same event, at the least."""
 OK, BAD_REQUEST, UNAUTHORIZED, UNAVAILABLE = 200, 400, 401, 503
 
 
@@ -83,10 +84,12 @@ class Intake:
     Attributes:
         verify: Raises for what is not signed as it should be. None believes everything.
         seen: The events that were taken.
+        same_body: Seconds within which the same body without an id is the same event.
     """
 
     verify: Callable[[bytes, Headers], None] | None
     seen: Seen
+    same_body: float = SAME_BODY
 
     def look(self, body: bytes, headers: Headers, now: float) -> Receipt:
         """Look at a delivery, and remember nothing of it.
@@ -104,12 +107,16 @@ class Intake:
             return Receipt(UNAUTHORIZED, reason=f"{error.check}: {error}")
         except WebhookPayloadError as error:
             return Receipt(BAD_REQUEST, reason=str(error))
-        return Receipt(OK, event, repeated=self.seen.has(_key(event, body), now))
+        return Receipt(OK, event, repeated=self.has(event, body, now))
+
+    def has(self, event: WebhookEvent, body: bytes, now: float) -> bool:
+        """Tell whether an event was taken before."""
+        return self.seen.has(_key(event, body), now)
 
     def remember(self, event: WebhookEvent, body: bytes, now: float) -> None:
         """Take an event: whatever comes of it later is a repetition."""
         # A run may well say the same thing again some day, in the same words.
-        until = now + _SAME_BODY if _own_id(event) is None else inf
+        until = now + self.same_body if _own_id(event) is None else inf
         self.seen.add(_key(event, body), until)
 
 
@@ -129,10 +136,14 @@ def hint_of(event: WebhookEvent) -> tuple[str, bool] | None:
 def _own_id(event: WebhookEvent) -> str | None:
     """Find an event's id in what is signed: whoever repeats a delivery can change its headers."""
     own = event.body.get("id")
-    return own if isinstance(own, str) else None
+    return own if isinstance(own, str) and own else None
 
 
 def _key(event: WebhookEvent, body: bytes) -> bytes:
     own = _own_id(event)
-    what = b"b" + body if own is None else b"i" + own.encode("utf-8", "surrogatepass")
+    # No document says of what the id is: with these beside it, it is that of the event.
+    whole = json.dumps(
+        [event.name, own, event.body.get("created_at"), getattr(event, "run_id", "")]
+    )
+    what = b"b" + body if own is None else b"i" + whole.encode()
     return hashlib.blake2b(what, digest_size=16).digest()

@@ -5,21 +5,24 @@ import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
-from threading import Lock
+from math import inf
+from threading import RLock
 from time import monotonic, time
-from typing import Any, Self, TypeVar, cast, overload
+from typing import Any, Self, TypeAlias, TypeVar, overload
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from anyio import CancelScope
 from anyio.from_thread import start_blocking_portal
+from attrs import evolve
 from yarl import URL
 
 from duvo_async._hints import Hint
+from duvo_async.settings import check_count, check_seconds
 from duvo_async.webhooks.events import WebhookEvent
 from duvo_async.webhooks.handling import Handler, Handling
 from duvo_async.webhooks.headers import Body, Headers, as_bytes
-from duvo_async.webhooks.intake import OK, UNAVAILABLE, Intake, Receipt, Seen, hint_of
+from duvo_async.webhooks.intake import OK, SAME_BODY, UNAVAILABLE, Intake, Receipt, Seen, hint_of
 from duvo_async.webhooks.signature import (
     PREFIX,
     SIGNATURE_HEADER,
@@ -29,7 +32,13 @@ from duvo_async.webhooks.signature import (
     make_check,
 )
 
-_E = TypeVar("_E", bound=WebhookEvent)
+_A = TypeVar("_A", bound=WebhookEvent)
+_B = TypeVar("_B", bound=WebhookEvent)
+_C = TypeVar("_C", bound=WebhookEvent)
+_R = TypeVar("_R")
+_H = TypeVar("_H", bound=Handler[Any])
+_T = TypeVar("_T")
+_Gives: TypeAlias = Callable[[_T], _R]
 
 _TIMEOUT, _TOO_LARGE, _UNSUPPORTED, _BROKEN_OFF = 408, 413, 415, 400
 _READ_SECONDS = 30.0
@@ -39,6 +48,7 @@ _GRACE = 0.05
 _QUIET = 60.0
 """Seconds between two warnings: whoever sends forgeries shall not fill the log."""
 _MEGABYTE = 1024 * 1024
+_MOST_PORT = 65_535
 _NONE = "none"
 """What settings are tried out with where there is no secret."""
 _UNPACKED = frozenset({"", "identity"})
@@ -102,15 +112,8 @@ class WebhookReceiver:
         drain_timeout: float = 10.0,
         clock: Callable[[], float] = time,
     ) -> None:
-        counts = {
-            "max_body_bytes": max_body_bytes,
-            "max_waiting": max_waiting,
-            "concurrency": concurrency,
-            "remembered": remembered,
-        }
-        for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name} must be 1 or more, not {count!r}")
+        if not isinstance(port, int) or not 0 <= port <= _MOST_PORT:
+            raise ValueError(f"port must be a number up to {_MOST_PORT}, not {port!r}")
         check = make_check(
             _NONE if secret is None else secret,
             clock,
@@ -120,12 +123,19 @@ class WebhookReceiver:
             tolerance=tolerance,
         )
         self._host, self._port = host, port
-        self._max_body_bytes = max_body_bytes
-        self._drain_timeout = drain_timeout
-        self._intake = Intake(None if secret is None else check, Seen(remembered))
-        self._handling = Handling(max_waiting, concurrency)
+        self._max_body_bytes = check_count("max_body_bytes", max_body_bytes)
+        self._drain_timeout = drain_timeout and check_seconds("drain_timeout", drain_timeout)
+        self._intake = Intake(
+            None if secret is None else check,
+            Seen(check_count("remembered", remembered)),
+            # For as long as a recorded delivery would pass the check.
+            inf if timestamp_header is None else max(SAME_BODY, 2 * tolerance),
+        )
+        self._handling = Handling(
+            check_count("max_waiting", max_waiting), check_count("concurrency", concurrency)
+        )
         self._hints: dict[Hint, None] = {}
-        self._lock = Lock()
+        self._lock = RLock()  # a client may be forgotten, and so unsubscribed, at any moment
         self._complained_at = float("-inf")
         self._unmentioned = 0
         self._url: str | None = None
@@ -146,16 +156,27 @@ class WebhookReceiver:
         return self._url
 
     @overload
-    def on_event(self, handler: Handler[WebhookEvent], /) -> Handler[WebhookEvent]: ...
+    def on_event(self, handler: _H, /) -> _H: ...
+
+    @overload
+    def on_event(self, kind: type[_A], /) -> Callable[[_Gives[_A, _R]], _Gives[_A, _R]]: ...
 
     @overload
     def on_event(
-        self, kind: type[_E], /, *kinds: type[_E]
-    ) -> Callable[[Handler[_E]], Handler[_E]]: ...
+        self, kind: type[_A], other: type[_B], /
+    ) -> Callable[[_Gives[_A | _B, _R]], _Gives[_A | _B, _R]]: ...
 
+    @overload
     def on_event(
-        self, first: Handler[WebhookEvent] | type[WebhookEvent], /, *kinds: type[WebhookEvent]
-    ) -> Any:
+        self, kind: type[_A], other: type[_B], third: type[_C], /
+    ) -> Callable[[_Gives[_A | _B | _C, _R]], _Gives[_A | _B | _C, _R]]: ...
+
+    @overload
+    def on_event(
+        self, kind: type[WebhookEvent], /, *kinds: type[WebhookEvent]
+    ) -> Callable[[_H], _H]: ...
+
+    def on_event(self, first: Any, /, *kinds: Any) -> Any:
         """Have a function given the events, as a decorator with the kinds of events or without.
 
         Handlers run after the delivery was answered, in the receiver's event loop; one that raises
@@ -168,16 +189,16 @@ class WebhookReceiver:
 
         Returns:
             The function as it is, or a decorator.
+
+        Raises:
+            TypeError: It is neither a function nor kinds of events.
         """
-        if not isinstance(first, type):
-            self._handling.add_handler(first, (WebhookEvent,))
-            return first
-
-        def register(handler: Handler[_E]) -> Handler[_E]:
-            self._handling.add_handler(cast("Handler[WebhookEvent]", handler), (first, *kinds))
-            return handler
-
-        return register
+        if not isinstance(first, type) and not kinds:
+            return self._add_handler(first, (WebhookEvent,))
+        for kind in (first, *kinds):
+            if not (isinstance(kind, type) and issubclass(kind, WebhookEvent)):
+                raise TypeError(f"on_event takes a function, or kinds of events; not {kind!r}")
+        return partial(self._add_handler, kinds=(first, *kinds))
 
     def subscribe(self, hint: Hint, /) -> Callable[[], None]:
         """Have somebody told of the runs that an event says have ended or wait for a person.
@@ -212,12 +233,13 @@ class WebhookReceiver:
         now, raw = monotonic(), as_bytes(body)
         with self._lock:
             looked = self._intake.look(raw, headers, now)
-            receipt = self._take(looked, raw, now)
             hints = tuple(self._hints)
-        self._mention(receipt, now)
         if looked.event is not None and (told := hint_of(looked.event)) is not None:
             for hint in hints:
                 _tell(hint, *told)
+        with self._lock:
+            receipt = self._take(looked, raw, now)
+        self._mention(receipt, now)
         return receipt
 
     def app(self) -> web.Application:
@@ -254,7 +276,10 @@ class WebhookReceiver:
 
         Raises:
             OSError: The address cannot be listened on.
+            RuntimeError: It listens already.
         """
+        if self._url is not None:
+            raise RuntimeError(f"the receiver listens already, on {self._url}")
         runner = web.AppRunner(
             self.app(),
             access_log=None,
@@ -293,10 +318,20 @@ class WebhookReceiver:
         """Tell where it listens, and nothing of the secret."""
         return f"{type(self).__name__}({self._url or 'not listening'})"
 
+    def _add_handler(self, handler: _H, kinds: tuple[type[WebhookEvent], ...]) -> _H:
+        if not callable(handler):
+            raise TypeError(f"on_event takes a function, or kinds of events; not {handler!r}")
+        if self._intake.verify is None:
+            _logger.warning("%r has no secret: anybody can have its handlers work", self)
+        self._handling.add_handler(handler, kinds)
+        return handler
+
     def _take(self, receipt: Receipt, body: bytes, now: float) -> Receipt:
         event = receipt.event
-        if event is None or receipt.repeated:
+        if event is None:
             return receipt
+        if self._intake.has(event, body, now):
+            return evolve(receipt, repeated=True)
         if self._handling.full:
             return Receipt(UNAVAILABLE, reason="too many events wait for handlers")
         self._handling.add(event)

@@ -3,7 +3,8 @@
 import binascii
 import hmac
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from re import compile as regex
 from time import time
 from typing import TypeAlias
 
@@ -18,6 +19,8 @@ TOLERANCE = 300.0
 Secrets: TypeAlias = str | bytes | Iterable[str | bytes]
 """A webhook secret, or several of which one must fit, as while it is being changed."""
 
+_NAME = regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A header's name (RFC 9110, 5.1)."""
 _DIGEST_BYTES = 32
 _DIGEST_HEX = 2 * _DIGEST_BYTES
 _MOST_SIGNATURES = 16
@@ -63,7 +66,7 @@ def verify(  # noqa: PLR0913 - the API does not say how it signs: all of that is
     keys, raw = _keys(secret), as_bytes(body)
     if not tolerance >= 0:
         raise ValueError(f"tolerance must be 0 s or more, not {tolerance!r}")
-    _check_prefix(prefix)
+    _check_names(header, timestamp_header, prefix)
     signatures = _signatures(headers, header, prefix)
     timestamp = None if timestamp_header is None else _timestamp(headers, timestamp_header)
     if not _one_fits(keys, signatures, timestamp, raw):
@@ -102,7 +105,7 @@ def sign(  # noqa: PLR0913 - as verify
         ValueError: The secret is empty.
     """
     (key,) = _keys(secret)
-    _check_prefix(prefix)
+    _check_names(header, timestamp_header, prefix)
     timestamp = None
     headers: dict[str, str] = {}
     if timestamp_header is not None:
@@ -147,12 +150,14 @@ def make_check(  # noqa: PLR0913 - what verify takes
 
 
 def _keys(secret: Secrets) -> tuple[bytes, ...]:
+    if isinstance(secret, Mapping):
+        raise TypeError("secret must be text or bytes, or several, not a mapping")
     several = (secret,) if isinstance(secret, (str, bytes)) else tuple(secret)
     keys = tuple(_encoded(each) if isinstance(each, str) else each for each in several)
     for key in keys:
         if not isinstance(key, bytes):
             raise TypeError(f"secret must be text or bytes, not {type(key).__name__}")
-    if not keys or not all(keys):
+    if not keys or not all(key.strip() for key in keys):
         raise ValueError("secret must not be empty: anybody could sign with it")
     return keys
 
@@ -165,7 +170,12 @@ def _encoded(secret: str) -> bytes:
     raise ValueError("secret is no text that can be sent")
 
 
-def _check_prefix(prefix: str) -> None:
+def _check_names(header: str, timestamp_header: str | None, prefix: str) -> None:
+    for name in (header, timestamp_header):
+        if name is not None and not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a header")
+    if timestamp_header is not None and header.lower() == timestamp_header.lower():
+        raise ValueError("header and timestamp_header must be two")
     if "," in prefix or any(character.isspace() for character in prefix):
         raise ValueError("prefix must have no comma or space: these separate signatures")
 

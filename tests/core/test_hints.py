@@ -186,14 +186,76 @@ def test_news_that_come_while_a_run_is_read_are_read_for_again() -> None:
     assert rest(rig.schedule, 5.2) == pytest.approx(1.0)
 
 
-def test_a_list_that_is_behind_is_asked_once_more_and_no_more() -> None:
+def test_news_that_a_page_does_not_show_are_looked_for_again_for_a_while() -> None:
     rig = swept(0.0, 1.0, 2.0)
     rig.schedule.relax(300, relaxed=True)
-    rig.schedule.hint(rig.entries[0], 12.0, singly=False)
-    rig.page(12.0)
-    assert rest(rig.schedule, 12.0) == pytest.approx(1.0)
-    rig.page(13.0)
-    assert rest(rig.schedule, 13.0) == pytest.approx(30.0)
+    now = 12.0
+    rig.schedule.hint(rig.entries[0], now, singly=False)
+    rig.page(now)
+    for pause in (1.0, 2.0, 4.0, 8.0):
+        assert rig.entries[0].hinted
+        assert rest(rig.schedule, now) == pytest.approx(pause)
+        now += pause
+        rig.page(now)
+    assert not rig.entries[0].hinted  # it was no announcement
+    assert rest(rig.schedule, now) == pytest.approx(30.0)
+
+
+def test_news_that_a_run_does_not_show_are_looked_for_again_for_a_while() -> None:
+    rig = Rig(0.0)
+    rig.schedule.relax(300, relaxed=True)
+    rig.single(10.0) if rig.schedule.next(10.0)[0] else None
+    now = 40.0
+    rig.schedule.hint(rig.entries[0], now, singly=False)
+    rig.single(now)
+    for pause in (1.0, 2.0, 4.0, 8.0):
+        assert rig.entries[0].hinted
+        assert rest(rig.schedule, now) == pytest.approx(pause)
+        now += pause
+        rig.single(now)
+    assert not rig.entries[0].hinted
+    assert rest(rig.schedule, now) == pytest.approx(30.0)
+
+
+def test_a_pause_announces_no_end() -> None:
+    rig = Rig(0.0)
+    rig.schedule.hint(rig.entries[0], 5.0, singly=True)
+    assert not rig.entries[0].hinted
+
+
+def test_whoever_makes_noise_gets_every_other_look() -> None:
+    rig = Rig(*(float(n) for n in range(12)))
+    rig.schedule.suspend_list(math.inf)
+    for n in range(12):
+        rig.single(1_000.0 + n / 100)
+    now, noisy = 1_020.0, rig.entries[:10]
+    looks: list[Entry] = []
+    for _ in range(20):
+        for each in noisy:
+            rig.schedule.hint(each, now, singly=False)
+        looks.append(rig.single(now))
+        now += 0.2
+    quiet = [each for each in looks if each in rig.entries[10:]]
+    assert {each.run_id for each in quiet} == {"r10", "r11"}
+    assert len([each for each in looks if each in noisy]) >= 10
+
+
+@pytest.mark.parametrize("fails", ["suspended", "fails", "singled out"])
+def test_news_that_were_asked_for_outlast_a_list_that_fails(fails: str) -> None:
+    rig = swept(0.0, 1.0, 2.0)
+    rig.schedule.relax(300, relaxed=True)
+    rig.schedule.hint(rig.entries[1], 12.0, singly=False)
+    page = rig.look(12.0)
+    assert isinstance(page, Page)
+    if fails == "suspended":
+        rig.schedule.suspend_list(math.inf)
+    elif fails == "singled out":
+        rig.schedule.remove(rig.entries[0])
+        rig.schedule.remove(rig.entries[2])
+    if fails != "suspended":
+        rig.schedule.page_failed(page, 12.5)
+    look = rig.look(12.5)
+    assert look is (page if fails == "fails" else rig.entries[1])
 
 
 def test_a_page_that_could_not_be_read_still_has_its_news() -> None:

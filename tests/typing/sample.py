@@ -19,6 +19,15 @@ from duvo_async import (
     SandboxFile,
     UploadedFile,
 )
+from duvo_async.webhooks import (
+    CaseCreatedEvent,
+    Receipt,
+    RunFailedEvent,
+    UnknownEvent,
+    WebhookEvent,
+    WebhookReceiver,
+    parse,
+)
 
 
 def decide(pending: HumanRequestPending) -> HumanAnswer | None:
@@ -42,6 +51,32 @@ async def asynchronous() -> None:
             assert_type(message, Message)
         async for file in duvo.sandboxes.files("sandbox"):
             assert_type(file, SandboxFile)
+
+
+async def webhooks() -> None:
+    receiver = WebhookReceiver("secret")
+
+    @receiver.on_event
+    async def every(event: WebhookEvent) -> int:
+        return len(event.name)
+
+    assert_type(await every(UnknownEvent(name="a")), int)
+
+    @receiver.on_event(RunFailedEvent, CaseCreatedEvent)
+    def some(event: RunFailedEvent | CaseCreatedEvent) -> str:
+        return event.name
+
+    assert_type(some(CaseCreatedEvent(name="a")), str)
+
+    @receiver.on_event(RunFailedEvent)  # type: ignore[arg-type]
+    def other(event: CaseCreatedEvent) -> None:
+        assert event.name
+
+    async with receiver, AsyncDuvo(webhooks=receiver, public_url=receiver.url) as duvo:
+        assert_type(receiver.receive(b"", {}), Receipt)
+        await duvo.runs.execute("agent")
+    with receiver, Duvo(webhooks=receiver):
+        assert_type(parse("{}", {"a": "b"}), WebhookEvent)
 
 
 def blocking() -> None:

@@ -61,8 +61,25 @@ def test_an_id_makes_a_repetition_whatever_the_rest_says_and_however_late() -> N
     intake = make_intake()
     assert take(intake, written(id="e-1"))
     assert not take(intake, written(id="e-1"))
-    assert not take(intake, written("run_failed", id="e-1", more=1), now=1e12)
+    assert not take(intake, written(id="e-1", more=1), now=1e12)
     assert take(intake, written(id="e-2"))
+
+
+def test_an_id_that_is_of_a_thing_hides_no_other_event_of_it() -> None:
+    intake = make_intake()
+    for name in ("queue.case.created", "queue.case.claimed", "queue.case.completed"):
+        assert take(intake, written(name, id="c-1"))
+    assert take(intake, written("queue.case.claimed", id="c-1", created_at="2026-07-01T12:00:00Z"))
+    assert take(intake, written("run.paused", id="w-1", run_id="r-1"))
+    assert take(intake, written("run.paused", id="w-1", run_id="r-2"))
+    assert not take(intake, written("run.paused", id="w-1", run_id="r-2"))
+
+
+def test_an_empty_id_is_none() -> None:
+    intake = make_intake()
+    assert take(intake, written(id="", more=1))
+    assert take(intake, written(id="", more=2))
+    assert not take(intake, written(id="", more=2))
 
 
 def test_a_body_without_an_id_is_the_same_event_for_ten_minutes() -> None:
@@ -107,7 +124,7 @@ def test_an_id_in_data_makes_no_repetition() -> None:
 def test_a_lone_surrogate_may_be_an_id() -> None:
     intake = make_intake()
     assert take(intake, b'{"event": "a", "id": "\\ud800"}')
-    assert not take(intake, b'{"event": "b", "id": "\\ud800"}')
+    assert not take(intake, b'{"event": "a", "id": "\\ud800", "more": 1}')
 
 
 def test_a_header_never_makes_a_signed_body_new() -> None:

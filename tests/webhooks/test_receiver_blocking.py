@@ -24,7 +24,7 @@ from tests.webhooks.posting import RUN_ID, SECRET, Hints, collecting, nowhere, w
 @pytest.mark.parametrize("count", [0, -1])
 def test_a_number_is_positive(name: str, count: int) -> None:
     arguments: dict[str, Any] = {name: count}
-    with pytest.raises(ValueError, match=f"{name} must be 1 or more, not {count}"):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, not {count}"):
         WebhookReceiver(SECRET, **arguments)
 
 

@@ -131,7 +131,7 @@ async def test_a_handler_that_raises_is_logged_and_the_others_go_on(
             assert await post(receiver.url, written(id=number)) == 200
     assert seen == ["1", "2"]
     assert warnings_in(caplog) == [
-        f"a handler of webhooks raised on run_completed (id {number})" for number in ("1", "2")
+        f"a handler of webhooks raised on 'run_completed' (id '{number}')" for number in ("1", "2")
     ]
     assert [each.exc_info[1] for each in caplog.records if each.exc_info] == [error, error]
 

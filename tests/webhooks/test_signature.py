@@ -48,7 +48,7 @@ def test_hex_and_base64_are_understood(form: Callable[[bytes], str | bytes]) -> 
         [SECRET, "old"],
         ["old", b"older", SECRET.encode()],
         ("old", SECRET),
-        {SECRET: 1, "old": 2},
+        {SECRET, "old"},
         iter(["old", SECRET]),
     ],
 )

@@ -73,7 +73,7 @@ async def test_a_length_that_is_too_large_is_refused_before_the_body_comes() -> 
         WebhookReceiver(SECRET) as receiver,
         sending(receiver.url, head) as (reader, _),
     ):
-        assert await reader.readline() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
         await reader.read()  # until the server has had enough of it
 
 
@@ -83,7 +83,7 @@ async def test_nothing_is_left_of_a_refused_delivery_whoever_ends_first(first: s
         async with WebhookReceiver(SECRET) as receiver:
             head = HEAD + b"Content-Length: 1048577\r\n\r\n"
             reader, _ = await stack.enter_async_context(sending(receiver.url, head))
-            assert await reader.readline() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
+            assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
             if first == "client":
                 await stack.aclose()
         await asyncio.sleep(0)

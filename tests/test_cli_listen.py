@@ -27,7 +27,7 @@ from duvo_async.webhooks.forwarding import (
     ForwardingReceiver,
     end_to_end,
 )
-from duvo_async.webhooks.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, TOLERANCE
+from duvo_async.webhooks.signature import PREFIX, SIGNATURE_HEADER, TIMESTAMP_HEADER, TOLERANCE
 from tests.support.shell import COMMAND, environment, shell
 from tests.support.stub import answer, hang_up, serve
 from tests.webhooks.posting import RUN_ID, SECRET, post, warnings_in, written
@@ -250,6 +250,7 @@ def test_the_help_names_the_defaults_and_the_safer_way_for_secrets() -> None:
     helps = {each.name: getattr(each, "help", "") for each in listen.params}
     assert SIGNATURE_HEADER in helps["header"]
     assert TIMESTAMP_HEADER in helps["timestamp_header"]
+    assert PREFIX in helps["prefix"]
     assert f"{TOLERANCE:g}" in helps["tolerance"]
     assert "DUVO_WEBHOOK_SECRET" in helps["secrets"]
     assert "seen by other users" in helps["secrets"]
@@ -474,7 +475,7 @@ class TestForwarding:
             for number in range(7):
                 assert here.receive(written(id=str(number)), {}).status == 200
             refused = here.receive(written(id="late"), {})
-            assert refused == Receipt(503, reason="7 deliveries wait to be forwarded")
+            assert refused == Receipt(503, reason="too many deliveries wait to be forwarded")
             assert heard.arrivals[-1] == (503, False)
             held.may_go.set()
             await heard.all_of(8)
@@ -483,6 +484,20 @@ class TestForwarding:
             await heard.all_of(9)
         order = ["first", *map(str, range(7)), "late"]
         assert heard.outcomes == [(each, Forwarded(200)) for each in order]
+
+    async def test_what_waits_is_bounded_in_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(forwarding, "MOST_BYTES", 2 * len(written(id="1")))
+        held = Held()
+        async with serve(held) as there, relaying(there.url, None) as (here, heard):
+            here.receive(written(id="1"), {})
+            await held.came.wait()  # it is on its way, and waits no longer
+            statuses = [here.receive(written(id=name), {}).status for name in "234"]
+            assert statuses == [200, 200, 503]
+            held.may_go.set()
+            await heard.all_of(3)
+            assert here.receive(written(id="4"), {}).status == 200
+            await heard.all_of(4)
+        assert heard.outcomes == [(name, Forwarded(200)) for name in "1234"]
 
     async def test_the_end_waits_for_what_goes_quickly(self) -> None:
         async with serve(answer()) as there, relaying(there.url, None) as (here, heard):
@@ -688,6 +703,13 @@ def test_no_timestamp_is_an_empty_name() -> None:
     with started(*words, DUVO_WEBHOOK_SECRET=SECRET) as (_, url):
         signed = sign(written(), SECRET, header="S", timestamp_header=None)
         assert say(url, written(), signed) == 200
+
+
+@pytest.mark.parametrize("prefix", ["", "v1="])
+def test_what_stands_before_the_signature_can_be_said(prefix: str) -> None:
+    with started("--prefix", prefix, DUVO_WEBHOOK_SECRET=SECRET) as (_, url):
+        assert say(url, written(), sign(written(), SECRET, prefix=prefix)) == 200
+        assert say(url, written(), sign(written(), SECRET)) == 401
 
 
 def test_nobody_reading_ends_it_quietly() -> None:

@@ -232,6 +232,11 @@ class _Secret(click.types.StringParamType):
     metavar="NAME",
     help="The timestamp's header, if not X-Duvo-Timestamp; '' if there is none.",
 )
+@click.option(
+    "--prefix",
+    metavar="TEXT",
+    help="What stands before the signature, if not sha256=; '' for nothing.",
+)
 @click.option("--tolerance", type=float, metavar="S", help="Seconds of age to accept, if not 300.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document a delivery.")
 def listen(  # noqa: PLR0913 - the command's options
@@ -242,6 +247,7 @@ def listen(  # noqa: PLR0913 - the command's options
     secrets: tuple[str, ...],
     header: str | None,
     timestamp_header: str | None,
+    prefix: str | None,
     tolerance: float | None,
     as_json: bool,
 ) -> int:
@@ -250,7 +256,12 @@ def listen(  # noqa: PLR0913 - the command's options
     Without a secret nothing is checked. With --forward each delivery that was taken is posted on,
     one after the other, and the answer's status is printed.
     """
-    given = {"header": header, "tolerance": tolerance, "timestamp_header": timestamp_header}
+    given = {
+        "header": header,
+        "timestamp_header": timestamp_header,
+        "prefix": prefix,
+        "tolerance": tolerance,
+    }
     settings: dict[str, Any] = {name: each for name, each in given.items() if each is not None}
     if timestamp_header == "":
         settings["timestamp_header"] = None

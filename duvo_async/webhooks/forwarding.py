@@ -12,6 +12,7 @@ from aiohttp import DummyCookieJar as NoCookies
 from attrs import frozen
 from yarl import URL
 
+from duvo_async.webhooks.handling import MOST_BYTES
 from duvo_async.webhooks.headers import Body, Headers, as_bytes, values_of
 from duvo_async.webhooks.intake import UNAVAILABLE, Receipt
 from duvo_async.webhooks.receiver import WebhookReceiver
@@ -86,6 +87,7 @@ class Forwarder:
     def __init__(self, url: str) -> None:
         self._url = _checked(url)
         self._waiting: asyncio.Queue[_Parcel] = asyncio.Queue(MOST_WAITING)
+        self._bytes = 0
         self._contexts = AsyncExitStack()
 
     @property
@@ -96,7 +98,7 @@ class Forwarder:
     @property
     def full(self) -> bool:
         """Whether nothing more can wait."""
-        return self._waiting.full()
+        return self._waiting.full() or self._bytes >= MOST_BYTES
 
     def add(self, body: bytes, headers: Headers, done: Callable[[Forwarded], None]) -> None:
         """Have a delivery posted, after those that came before.
@@ -107,9 +109,10 @@ class Forwarder:
             done: Is told what became of it.
 
         Raises:
-            asyncio.QueueFull: It is `full`.
+            asyncio.QueueFull: As many wait as may.
         """
         self._waiting.put_nowait(_Parcel(body, end_to_end(headers), done))
+        self._bytes += len(body)
 
     async def __aenter__(self) -> Self:
         """Begin to post."""
@@ -143,6 +146,7 @@ class Forwarder:
     async def _work(self, session: ClientSession) -> None:
         while True:
             parcel = await self._waiting.get()
+            self._bytes -= len(parcel.body)
             outcome = _ENDED
             try:
                 outcome = await self._post(session, parcel)
@@ -198,7 +202,7 @@ class ForwardingReceiver(WebhookReceiver):
         """
         forwarder = self._forwarder
         if forwarder is not None and forwarder.full:
-            full = Receipt(UNAVAILABLE, reason=f"{MOST_WAITING} deliveries wait to be forwarded")
+            full = Receipt(UNAVAILABLE, reason="too many deliveries wait to be forwarded")
             self._mention(full, monotonic())
             return full
         receipt = super().receive(body, headers)

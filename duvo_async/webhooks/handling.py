@@ -17,6 +17,8 @@ _E = TypeVar("_E", bound=WebhookEvent)
 Handler: TypeAlias = Callable[[_E], object]
 """Is given an event. It may be asynchronous; what it returns does not matter."""
 
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes of bodies that may wait in memory. One always may, however large."""
 _CANCELLING = 1.0
 """Seconds that a cancelled handler gets."""
 _RAISED = "a handler of webhooks raised on %r (id %r)"
@@ -43,13 +45,14 @@ class Handling:
         self._most = most
         self._at_once = at_once
         self._handlers: list[_Registered] = []
-        self._waiting: deque[WebhookEvent] = deque()
+        self._waiting: deque[tuple[WebhookEvent, int]] = deque()
+        self._bytes = 0
         self._workers: set[asyncio.Task[None]] = set()
 
     @property
     def full(self) -> bool:
         """Whether no event can be taken."""
-        return len(self._waiting) >= self._most
+        return len(self._waiting) >= self._most or self._bytes >= MOST_BYTES
 
     def add_handler(
         self, handler: Handler[WebhookEvent], kinds: tuple[type[WebhookEvent], ...]
@@ -57,12 +60,18 @@ class Handling:
         """Have a handler given the events of some kinds."""
         self._handlers.append(_Registered(handler, kinds))
 
-    def add(self, event: WebhookEvent) -> None:
-        """Have an event handled, after those that came before."""
+    def add(self, event: WebhookEvent, size: int) -> None:
+        """Have an event handled, after those that came before.
+
+        Args:
+            event: The event.
+            size: The bytes of its body.
+        """
         if not any(isinstance(event, each.kinds) for each in self._handlers):
             return
         loop = asyncio.get_running_loop()
-        self._waiting.append(event)
+        self._waiting.append((event, size))
+        self._bytes += size
         # A loop that was left in the middle of its work takes its tasks along.
         self._workers = {each for each in self._workers if each.get_loop() is loop}
         if len(self._workers) < self._at_once:
@@ -86,6 +95,7 @@ class Handling:
         working = (await asyncio.wait(others, timeout=seconds))[1] if others else set[Any]()
         left = len(working) + len(self._waiting)
         self._waiting.clear()
+        self._bytes = 0
         for worker in working:
             worker.cancel()
         if working:  # one that heeds no cancellation is left behind
@@ -107,7 +117,8 @@ class Handling:
 
     async def _work(self) -> None:
         while self._waiting:
-            event = self._waiting.popleft()
+            event, size = self._waiting.popleft()
+            self._bytes -= size
             for each in tuple(self._handlers):
                 if isinstance(event, each.kinds):
                     await _hand(event, each.handler)

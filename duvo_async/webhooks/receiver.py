@@ -82,8 +82,8 @@ class WebhookReceiver:
         prefix: As in `verify`.
         tolerance: As in `verify`.
         max_body_bytes: The largest body that is read: 1 MiB by default.
-        max_waiting: How many events may wait for handlers, 10,000 by default. Beyond that
-            deliveries are answered with 503, so that they come again.
+        max_waiting: How many events may wait for handlers, 10,000 by default. Beyond that, or
+            beyond 64 MiB of bodies, deliveries are answered with 503, so that they come again.
         concurrency: How many events are handled at the same time. 1, the default, keeps them in the
             order in which they came.
         remembered: How many events are remembered as taken, 32,768 by default, at some 150 bytes
@@ -334,7 +334,7 @@ class WebhookReceiver:
             return evolve(receipt, repeated=True)
         if self._handling.full:
             return Receipt(UNAVAILABLE, reason="too many events wait for handlers")
-        self._handling.add(event)
+        self._handling.add(event, len(body))
         self._intake.remember(event, body, now)
         return receipt
 

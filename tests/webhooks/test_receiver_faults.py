@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp import ClientSession
 
-from duvo_async.webhooks import WebhookEvent, WebhookReceiver, sign
+from duvo_async.webhooks import WebhookEvent, WebhookReceiver, handling, sign
 from tests.webhooks.posting import SECRET, post, sending, warnings_in, written
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("_no_leaked_tasks")]
@@ -215,6 +215,39 @@ async def test_what_is_put_off_is_refused_in_the_receipt() -> None:
     release.set()
     await receiver.drain()
     assert receipt.event is None  # as for each that was refused
+
+
+async def test_large_events_that_wait_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert handling.MOST_BYTES == 64 * 1024**2
+    release, seen = asyncio.Event(), list[str | None]()
+    receiver = WebhookReceiver(None)
+
+    @receiver.on_event
+    async def slow(event: WebhookEvent) -> None:
+        await release.wait()
+        seen.append(event.id)
+
+    bodies = {name: written(id=name, message="m" * 10_000) for name in "1234"}
+    monkeypatch.setattr(handling, "MOST_BYTES", 2 * len(bodies["1"]))
+    assert [receiver.receive(bodies[name], {}).status for name in "123"] == [200, 200, 503]
+    await asyncio.sleep(0)  # the first one is being handled, and waits no longer
+    assert [receiver.receive(bodies[name], {}).status for name in "34"] == [200, 503]
+    release.set()
+    await receiver.drain()
+    monkeypatch.setattr(handling, "MOST_BYTES", 1)  # one always may
+    assert receiver.receive(bodies["4"], {}).status == 200
+    await receiver.drain()
+    assert seen == ["1", "2", "3", "4"]
+
+
+async def test_what_was_given_up_takes_no_room() -> None:
+    receiver = WebhookReceiver(None, drain_timeout=0)
+    receiver.on_event(lambda _: asyncio.Event().wait())
+    waiting = receiver._handling  # noqa: SLF001 - what it counts
+    assert [receiver.receive(written(id=name), {}).status for name in "12"] == [200, 200]
+    assert waiting._bytes == 2 * len(written(id="1"))  # noqa: SLF001 - as above
+    await receiver.drain()
+    assert waiting._bytes == 0  # noqa: SLF001 - as above
 
 
 async def test_without_handlers_nothing_waits() -> None:

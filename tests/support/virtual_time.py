@@ -9,7 +9,7 @@ import selectors
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import pytest
 
@@ -52,6 +52,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._thread_done)
         return future
+
+    async def shutdown_default_executor(self, *timeout: Any) -> None:  # noqa: ANN401 - a time-out from Python 3.12 on
+        self.threads += 1  # no jump may make it expire
+        try:
+            await super().shutdown_default_executor(*timeout)
+        finally:
+            self.threads -= 1
 
     def _thread_done(self, _: object) -> None:
         self.threads -= 1

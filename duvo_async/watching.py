@@ -249,7 +249,7 @@ class Watcher:
         _remember(self._early, run_id, singly)
         if run_id in self._unannounced:  # looking was faster
             del self._unannounced[run_id]
-            self._announced += _RECENT
+            self._announced = min(1.0, self._announced + _RECENT)
 
     def _count_end(self, entry: Entry) -> None:
         """Learn whether ends are announced. Nobody is believed before he has been right."""

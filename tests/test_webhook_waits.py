@@ -315,6 +315,22 @@ async def test_an_announcement_that_looking_was_faster_than_counts_too() -> None
         assert rig.duvo._watcher._announced > 0.5  # noqa: SLF001
 
 
+async def test_announcements_that_come_late_and_together_are_believed_no_longer_than_others() -> (
+    None
+):
+    async with rigged(Faults(delay=(600.0, 600.0))) as rig:
+        agent_id = rig.emulator.add_agent(sleeper)
+        async for _ in rig.duvo.runs.map(agent_id, ["20"] * 100):
+            pass
+        await asyncio.sleep(700)
+        rig.emulator.webhook_faults = Faults(lost=1.0)
+        for _ in range(12):
+            await rig.duvo.runs.execute(agent_id, message="100")
+        began = now()
+        await rig.duvo.runs.execute(agent_id, message="100")
+        assert now() - began < 103
+
+
 # --- where the events go --------------------------------------------------------------------------
 
 

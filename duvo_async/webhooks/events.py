@@ -9,7 +9,7 @@
     │   └── CaseCreatedEvent, CaseClaimedEvent, CaseCompletedEvent
     ├── ConnectionEvent           connection_id
     │   └── ConnectionUpdatedEvent, ConnectionActionRequiredEvent
-    ├── BuildPublishedEvent            agent_id, build_id
+    ├── BuildPublishedEvent       agent_id, build_id
     └── UnknownEvent              run_id, if it has one
 
 The API documents the bodies of a run's own webhooks ("Human-in-the-Loop Webhook", monitoring guide)

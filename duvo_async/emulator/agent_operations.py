@@ -9,18 +9,14 @@ from duvo_async.emulator.agents import Agent, Agents
 from duvo_async.emulator.build_config import completed, new_config
 from duvo_async.emulator.checks import object_of, or_null
 from duvo_async.emulator.exchange import ApiError, Response, json_response, optional_timestamp
+from duvo_async.emulator.parameters import a_choice, an_id, page
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.script import Player
 from duvo_async.emulator.triggers import Triggers
 from duvo_async.emulator.validation import (
     Field,
     boolean,
-    check_empty,
     filled_text,
-    read_choice,
-    read_integer,
-    read_object,
-    read_uuid,
     text,
     uuid,
 )
@@ -44,7 +40,11 @@ _UPDATE = {
     "thread_id": Field(or_null(uuid)),
     "pinned": Field(boolean),
 }
-_LIST = frozenset({"include_schedules", "limit", "offset", "automation_id"})
+_LIST = {
+    **page(20, 100),
+    "include_schedules": a_choice(("true", "false")),
+    "automation_id": an_id(),
+}
 
 
 def find_agent(agents: Agents, call: Call) -> Agent:
@@ -78,29 +78,29 @@ class AgentOperations:
         agents, agent = "/v2/teams/{team_id}/agents", "/v2/agents/{agent_id}"
         return (
             Route("GET", agents, self.list_agents, _LIST),
-            Route("POST", agents, self.create),
+            Route("POST", agents, self.create, body=_CREATE),
             Route("GET", agent, self.get),
-            Route("PATCH", agent, self.update),
+            Route("PATCH", agent, self.update, body=_UPDATE),
             Route("DELETE", agent, self.delete),
         )
 
     def list_agents(self, call: Call) -> Response:
         """Shows a page of the agents: the pinned ones first, then the newest first."""
-        check_empty(call.request)
-        limit = read_integer(call.query, "limit", 20, 1, 100)
-        offset = read_integer(call.query, "offset", 0, 0)
-        choice = read_choice(call.query, "include_schedules", ("true", "false"))
+        limit, offset = call.query["limit"], call.query["offset"]
+        with_schedules = call.query["include_schedules"] == "true"
         found = self.agents.listed()
-        if (automation_id := read_uuid(call.query, "automation_id")) is not None:
+        if (automation_id := call.query["automation_id"]) is not None:
             found = [each for each in found if each.settings.get("automation_id") == automation_id]
-        page = found[offset : offset + limit]
-        shown = [self._list_one(each, with_schedules=choice == "true") for each in page]
+        shown = [
+            self._list_one(each, with_schedules=with_schedules)
+            for each in found[offset : offset + limit]
+        ]
         data = {"agents": shown, "total": len(found), "limit": limit, "offset": offset}
         return json_response(200, data)
 
     def create(self, call: Call) -> Response:
         """Makes an agent, with its first build if the body has one."""
-        body = read_object(call.request, _CREATE)
+        body = call.body
         source = body.get("source_build_id")
         if source is not None and self.agents.find_build(source.lower()) is None:
             raise ApiError(400, "body.source_build_id is no build of an agent")
@@ -114,12 +114,11 @@ class AgentOperations:
 
     def get(self, call: Call) -> Response:
         """Shows an agent."""
-        check_empty(call.request)
         return _show(find_agent(self.agents, call))
 
     def update(self, call: Call) -> Response:
         """Changes the fields of an agent that the body has; a pin is no change of the agent."""
-        body = read_object(call.request, _UPDATE)
+        body = call.body
         agent = find_agent(self.agents, call)
         pinned = body.pop("pinned", None)
         if pinned is not None:
@@ -132,7 +131,6 @@ class AgentOperations:
 
     def delete(self, call: Call) -> Response:
         """Deletes an agent with its case trigger. Its runs stay."""
-        check_empty(call.request)
         agent = find_agent(self.agents, call)
         trigger = self.triggers.of_agent(agent.id)
         if trigger is not None:

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from duvo_async.emulator.checks import list_of, object_of, one_of, or_null
-from duvo_async.emulator.validation import Check, Field, boolean, text, uuid
+from duvo_async.emulator.validation import (
+    Check,
+    Complaint,
+    Field,
+    boolean,
+    looks_for,
+    text,
+    uuid,
+)
 
 _AGENT_MODELS = (
     "claude-sonnet-5",
@@ -62,7 +70,8 @@ PLAIN_CONFIG: Mapping[str, Any] = {
 """What agents are configured with that come from a script."""
 
 
-def _anything(_: object) -> str | None:
+@looks_for()
+def _anything(_: object) -> Complaint:
     return None
 
 
@@ -73,7 +82,7 @@ def _either(first: Check, *others: Check) -> Check:
         complaints = [each(value) for each in (first, *others)]
         return None if None in complaints else " or ".join(filter(None, complaints))
 
-    return check
+    return Check(check, {"anyOf": [each.schema for each in (first, *others)]})
 
 
 def _number(minimum: float, maximum: float) -> Check:
@@ -85,10 +94,11 @@ def _number(minimum: float, maximum: float) -> Check:
             return None
         return f"a number from {minimum} to {maximum}"
 
-    return check
+    return Check(check, {"type": "number", "minimum": minimum, "maximum": maximum})
 
 
-def _positive(value: object) -> str | None:
+@looks_for(type="number", exclusiveMinimum=0)
+def _positive(value: object) -> Complaint:
     """Checks for a number above zero."""
     fits = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
     return None if fits else "a number above 0"
@@ -107,7 +117,7 @@ def _optional_object(check: Check) -> Check:
         fields = cast("dict[str, object]", value)
         return check({name: item for name, item in fields.items() if name in _OPTIONS})
 
-    return check_known
+    return Check(check_known, {**check.schema, "additionalProperties": True})
 
 
 _IMAGE = {
@@ -182,7 +192,8 @@ new_config: Check = object_of(
 """Checks what a new build is configured with."""
 
 
-def any_config(value: object) -> str | None:
+@looks_for(anyOf=[_FIRST.schema, new_config.schema])
+def any_config(value: object) -> Complaint:
     """Checks what a build can be configured with, which older ones have in another form."""
     return _FIRST(value) if _version(value) == "v1" else new_config(value)
 

@@ -8,13 +8,11 @@ from duvo_async.emulator.build_config import any_config, completed, new_config
 from duvo_async.emulator.checks import list_of, or_null, text_of
 from duvo_async.emulator.exchange import ApiError, Response, json_response
 from duvo_async.emulator.generations import both
+from duvo_async.emulator.parameters import page
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.validation import (
     Field,
-    check_empty,
     filled_text,
-    read_integer,
-    read_object,
     uuid,
 )
 
@@ -49,25 +47,22 @@ class BuildOperations:
     def routes(self) -> tuple[Route, ...]:
         """Where they are found in both generations, which have a single build in other places."""
         builds, build = "/v2/agents/{agent_id}/revisions", "/v2/revisions/{build_id}"
-        page = frozenset({"limit", "offset"})
         return (
             Route("GET", f"{builds}/{{build_id}}", self.get),
             Route("GET", "/v1/revisions/{build_id}", self.get),
             *both(
                 (
-                    Route("GET", builds, self.list_builds, page),
-                    Route("POST", builds, self.create),
-                    Route("PATCH", build, self.update),
-                    Route("POST", f"{build}/promote", self.promote),
+                    Route("GET", builds, self.list_builds, page(20, 100)),
+                    Route("POST", builds, self.create, body=_CREATE),
+                    Route("PATCH", build, self.update, body=_UPDATE),
+                    Route("POST", f"{build}/promote", self.promote, body=_PROMOTE),
                 )
             ),
         )
 
     def list_builds(self, call: Call) -> Response:
         """Shows a page of an agent's builds, newest first."""
-        check_empty(call.request)
-        limit = read_integer(call.query, "limit", 20, 1, 100)
-        offset = read_integer(call.query, "offset", 0, 0)
+        limit, offset = call.query["limit"], call.query["offset"]
         found = find_agent(self.agents, call).builds[::-1]
         builds = [build.as_shown() for build in found[offset : offset + limit]]
         data = {"builds": builds, "total": len(found), "limit": limit, "offset": offset}
@@ -75,7 +70,7 @@ class BuildOperations:
 
     def create(self, call: Call) -> Response:
         """Makes a build: a draft, unless it is the agent's first, which is live at once."""
-        body = read_object(call.request, _CREATE)
+        body = call.body
         agent = find_agent(self.agents, call)
         source = body.get("source_build_id")
         if source is not None:
@@ -86,7 +81,6 @@ class BuildOperations:
 
     def get(self, call: Call) -> Response:
         """Shows a build."""
-        check_empty(call.request)
         build = self._find(call)
         agent_id = call.params.get("agent_id", build.agent_id)
         if build.agent_id != agent_id:
@@ -95,7 +89,7 @@ class BuildOperations:
 
     def update(self, call: Call) -> Response:
         """Changes what the body has of a build."""
-        body = read_object(call.request, _UPDATE)
+        body = call.body
         build = self._find(call)
         if "config" in body:
             build.config = completed(body["config"])
@@ -105,7 +99,7 @@ class BuildOperations:
 
     def promote(self, call: Call) -> Response:
         """Makes a build the one that new runs of its agent name."""
-        body = read_object(call.request, _PROMOTE)
+        body = call.body
         build = self._find(call)
         agent = self.agents.find(build.agent_id)
         if agent is None or agent.live is build:

@@ -13,7 +13,7 @@ from duvo_async.emulator.exchange import ApiError, Response, json_response
 from duvo_async.emulator.queue_lookup import QueueLookup
 from duvo_async.emulator.queues import Queue
 from duvo_async.emulator.routing import Call, Route
-from duvo_async.emulator.validation import Field, read_object, uuid
+from duvo_async.emulator.validation import Field, uuid
 
 _REPROCESS = {**CHOOSE, "agent_id": Field(uuid)}
 _STATUS = Field(one_of(("pending", "completed", "failed")), required=True)
@@ -41,23 +41,25 @@ class BulkOperations:
         """Where they are found."""
         cases = "/v2/queues/{queue_id}/cases"
         return (
-            Route("POST", f"{cases}/bulk-delete", self.delete),
-            Route("POST", f"{cases}/bulk-reprocess", self.reprocess),
-            Route("POST", f"{cases}/bulk-update-status", self.update_status),
-            Route("POST", f"{cases}/bulk-update-priority", self.update_priority),
-            Route("POST", f"{cases}/bulk-delegate", self.delegate),
-            Route("POST", f"{cases}/bulk-retry", self.retry),
+            Route("POST", f"{cases}/bulk-delete", self.delete, body=CHOOSE),
+            Route("POST", f"{cases}/bulk-reprocess", self.reprocess, body=_REPROCESS),
+            Route("POST", f"{cases}/bulk-update-status", self.update_status, body=_UPDATE_STATUS),
+            Route(
+                "POST", f"{cases}/bulk-update-priority", self.update_priority, body=_UPDATE_PRIORITY
+            ),
+            Route("POST", f"{cases}/bulk-delegate", self.delegate, body=_DELEGATE),
+            Route("POST", f"{cases}/bulk-retry", self.retry, body=_RETRY),
         )
 
     def delete(self, call: Call) -> Response:
         """Deletes cases; the live runs that have them end."""
-        queue, cases, _ = self._choose(call, read_object(call.request, CHOOSE))
+        queue, cases, _ = self._choose(call, call.body)
         interrupted = self.desk.remove(queue, cases, call.now)
         return json_response(200, {"deletedCount": len(cases), "interruptedRunIds": interrupted})
 
     def reprocess(self, call: Call) -> Response:
         """Has cases wait for a new run of an agent, whatever became of them until now."""
-        body = read_object(call.request, _REPROCESS)
+        body = call.body
         queue, cases, skipped = self._choose(call, body)
         agent_id = self._check_consumer(queue, body.get("agent_id"))
         self.desk.interrupt(cases, call.now)
@@ -71,7 +73,7 @@ class BulkOperations:
 
     def update_status(self, call: Call) -> Response:
         """Gives cases a status; the live runs that have them end, but what they asked stays."""
-        body = read_object(call.request, _UPDATE_STATUS)
+        body = call.body
         queue, cases, skipped = self._choose(call, body)
         status: str = body["status"]
         others = [case for case in cases if case.state != status]
@@ -91,7 +93,7 @@ class BulkOperations:
 
     def update_priority(self, call: Call) -> Response:
         """Gives cases a priority, which only matters to those that wait for a run."""
-        body = read_object(call.request, _UPDATE_PRIORITY)
+        body = call.body
         queue, cases, skipped = self._choose(call, body)
         others = [case for case in cases if case.priority != body["priority"]]
         for case in others:
@@ -104,14 +106,13 @@ class BulkOperations:
 
     def delegate(self, call: Call) -> Response:
         """Sends the caller on to `reprocess`, which takes the same body."""
-        return self._redirect(call, _DELEGATE)
+        return self._redirect(call)
 
     def retry(self, call: Call) -> Response:
         """Sends the caller on to `reprocess`, which takes the same body."""
-        return self._redirect(call, _RETRY)
+        return self._redirect(call)
 
-    def _redirect(self, call: Call, fields: Mapping[str, Field]) -> Response:
-        read_object(call.request, fields)
+    def _redirect(self, call: Call) -> Response:
         self.lookup.queue(call)
         target = f"{call.request.path.rpartition('/')[0]}/bulk-reprocess"
         headers = {

@@ -18,11 +18,11 @@ from duvo_async.emulator.case_reading import (
 )
 from duvo_async.emulator.cases import Case, CaseEvent
 from duvo_async.emulator.exchange import ApiError, Response, json_response
+from duvo_async.emulator.parameters import an_integer
 from duvo_async.emulator.queue_lookup import QueueLookup
 from duvo_async.emulator.queues import Queue
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.runs import Run
-from duvo_async.emulator.validation import check_empty, read_integer, read_object
 
 _MOST_RUNS = 50
 
@@ -45,35 +45,33 @@ class CaseOperations:
         messages = f"{case}/runs/{{run_id}}/recent-messages"
         return (
             Route("GET", cases, self.list_cases, QUERY),
-            Route("POST", cases, self.create),
+            Route("POST", cases, self.create, body=CREATE),
             Route("DELETE", cases, self.clear),
-            Route("POST", f"{cases}/search", self.search),
+            Route("POST", f"{cases}/search", self.search, body=SEARCH),
             Route("GET", case, self.get),
             Route("DELETE", case, self.delete),
             Route("GET", f"{case}/runs", self.list_runs),
-            Route("GET", messages, self.list_messages, frozenset({"limit"})),
+            Route("GET", messages, self.list_messages, {"limit": an_integer(3, 1, 10)}),
         )
 
     def list_cases(self, call: Call) -> Response:
         """Shows a page of a queue's cases, newest first unless it is asked otherwise."""
-        check_empty(call.request)
         return _show_page(self.lookup.queue(call), read_listed(call.query))
 
     def search(self, call: Call) -> Response:
         """Does the same for a selection in a body, which knows labels, too."""
-        selection = read_searched(read_object(call.request, SEARCH))
+        selection = read_searched(call.body)
         return _show_page(self.lookup.queue(call), selection)
 
     def create(self, call: Call) -> Response:
         """Makes cases, which are pending until the next request."""
-        drafts = read_drafts(read_object(call.request, CREATE))
+        drafts = read_drafts(call.body)
         queue = self.lookup.queue(call)
         cases = self.desk.add(queue, drafts, call.now)
         return json_response(201, {"added_cases": [case.as_shown() for case in cases]})
 
     def clear(self, call: Call) -> Response:
         """Deletes all cases of a queue; the live runs that have them end."""
-        check_empty(call.request)
         queue = self.lookup.queue(call)
         cases = queue.cases.all()
         interrupted = self.desk.remove(queue, cases, call.now)
@@ -82,14 +80,12 @@ class CaseOperations:
 
     def get(self, call: Call) -> Response:
         """Shows a case and what happened to it, oldest first; nobody is asked in batches."""
-        check_empty(call.request)
         case = self.lookup.case(call)
         data = {"case": case.as_shown(), "events": case.events_as_shown(), "approvalBatches": []}
         return json_response(200, data)
 
     def delete(self, call: Call) -> Response:
         """Deletes a case; the live run that has it ends."""
-        check_empty(call.request)
         case = self.lookup.case(call)
         queue = self.lookup.queue_of(case.queue_id)
         interrupted = self.desk.remove(queue, [case], call.now)
@@ -97,15 +93,13 @@ class CaseOperations:
 
     def list_runs(self, call: Call) -> Response:
         """Shows the latest runs that took a case, newest first."""
-        check_empty(call.request)
         case = self.lookup.case(call)
         runs = [case.show_run(run, event.at) for run, event in self._runs(case)]
         return json_response(200, {"runs": runs[:_MOST_RUNS]})
 
     def list_messages(self, call: Call) -> Response:
         """Shows what a run that took a case said and called last, the newest at the end."""
-        check_empty(call.request)
-        limit = read_integer(call.query, "limit", 3, 1, 10)
+        limit = call.query["limit"]
         case, run_id = self.lookup.case(call), call.params["run_id"]
         run = next((run for run, _ in self._runs(case) if run.id == run_id), None)
         if run is None:

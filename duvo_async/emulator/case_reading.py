@@ -9,15 +9,13 @@ from duvo_async.emulator.case_list import CaseFilter, CaseSelection
 from duvo_async.emulator.cases import PRIORITIES
 from duvo_async.emulator.checks import integer, list_of, map_of, object_of, one_of, text_of
 from duvo_async.emulator.exchange import ApiError
+from duvo_async.emulator.parameters import a_choice, a_moment, a_text, an_integer, some_of
 from duvo_async.emulator.queues import CaseDraft
 from duvo_async.emulator.validation import (
     Field,
     boolean,
     filled_text,
     moment,
-    read_choice,
-    read_integer,
-    read_moment,
     text,
     uuid,
 )
@@ -34,9 +32,17 @@ _STATES = {
 
 _ORDERS = ("created_at", "updated_at", "postponed_to")
 _DIRECTIONS = ("asc", "desc")
-_PAGE = frozenset({"limit", "offset", "sort_by", "sort_order"})
-_FILTERS = frozenset({"status", "priority", "search", "created_at_from", "updated_at_from"})
-QUERY = _PAGE | _FILTERS
+QUERY = {
+    "limit": an_integer(20, 1, 100),
+    "offset": an_integer(0, 0, 2**53 - 1),
+    "sort_by": a_choice(_ORDERS),
+    "sort_order": a_choice(_DIRECTIONS),
+    "status": some_of(_STATES),
+    "priority": some_of(PRIORITIES),
+    "search": a_text(default=""),
+    "created_at_from": a_moment,
+    "updated_at_from": a_moment,
+}
 """The query parameters of a list of cases."""
 
 LABEL = object_of({"key": Field(text), "value": Field(filled_text, required=True)})
@@ -106,26 +112,22 @@ def read_labels(labels: list[dict[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((label.get("key", ""), label["value"]) for label in labels)
 
 
-def read_listed(query: Mapping[str, str]) -> CaseSelection:
-    """The part of the list that a query asks for.
-
-    Raises:
-        ApiError: 400; the message names the parameter.
-    """
-    states = _read_words(query, "status", _STATES)
+def read_listed(query: Mapping[str, Any]) -> CaseSelection:
+    """The part of the list that a query asks for."""
+    states = query["status"]
     wanted = CaseFilter(
         states=None if states is None else frozenset(_STATES[each] for each in states),
-        priorities=_read_words(query, "priority", PRIORITIES),
-        created_from=read_moment(query, "created_at_from"),
-        updated_from=read_moment(query, "updated_at_from"),
-        text=query.get("search", ""),
+        priorities=query["priority"],
+        created_from=query["created_at_from"],
+        updated_from=query["updated_at_from"],
+        text=query["search"],
     )
     return CaseSelection(
         filter=wanted,
-        by_update=read_choice(query, "sort_by", _ORDERS) == "updated_at",
-        newest_first=read_choice(query, "sort_order", _DIRECTIONS) != "asc",
-        offset=read_integer(query, "offset", 0, 0, 2**53 - 1),
-        limit=read_integer(query, "limit", 20, 1, 100),
+        by_update=query["sort_by"] == "updated_at",
+        newest_first=query["sort_order"] != "asc",
+        offset=query["offset"],
+        limit=query["limit"],
     )
 
 
@@ -152,18 +154,6 @@ def read_filter(body: Mapping[str, Any]) -> CaseFilter:
         labels={key: values for key, values in filters.get("labels", {}).items() if values},
         text=body.get("search", ""),
     )
-
-
-def _read_words(
-    query: Mapping[str, str], name: str, choices: Mapping[str, str] | tuple[str, ...]
-) -> frozenset[str] | None:
-    """Reads a parameter of words with commas between them; None when it is absent."""
-    if name not in query:
-        return None
-    words = frozenset(word.strip() for word in query[name].split(","))
-    if not words <= frozenset(choices):
-        raise ApiError(400, f"query.{name} must be some of: {', '.join(choices)}")
-    return words
 
 
 def _seconds(value: str | None) -> float:

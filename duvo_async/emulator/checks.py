@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import cast
 
-from duvo_async.emulator.validation import Check, Field, text
+from duvo_async.emulator.validation import Check, Field, Schema, object_schema, text
 
 
 def text_of(minimum: int, maximum: int | None = None) -> Check:
@@ -17,7 +17,7 @@ def text_of(minimum: int, maximum: int | None = None) -> Check:
         fits = length >= minimum and (maximum is None or length <= maximum)
         return None if fits else f"a string of {bound} characters"
 
-    return check
+    return Check(check, {"type": "string", **_bounds("Length", minimum, maximum)})
 
 
 def integer(minimum: int, maximum: int = 2**53 - 1) -> Check:
@@ -30,7 +30,7 @@ def integer(minimum: int, maximum: int = 2**53 - 1) -> Check:
             return None
         return f"an integer from {minimum} to {maximum}"
 
-    return check
+    return Check(check, {"type": "integer", "minimum": minimum, "maximum": maximum})
 
 
 def one_of(choices: Collection[str]) -> Check:
@@ -40,7 +40,7 @@ def one_of(choices: Collection[str]) -> Check:
         fits = isinstance(value, str) and value in choices
         return None if fits else f"one of: {', '.join(choices)}"
 
-    return check
+    return Check(check, {"enum": list(choices)})
 
 
 def or_null(inner: Check) -> Check:
@@ -50,7 +50,7 @@ def or_null(inner: Check) -> Check:
         complaint = None if value is None else inner(value)
         return None if complaint is None else f"null or {complaint}"
 
-    return check
+    return Check(check, {"anyOf": [inner.schema, {"type": "null"}]})
 
 
 def list_of(inner: Check, minimum: int = 0, maximum: int | None = None) -> Check:
@@ -67,7 +67,8 @@ def list_of(inner: Check, minimum: int = 0, maximum: int | None = None) -> Check
         complaint = next(complaints, None)
         return None if complaint is None else f"a list whose items are each {complaint}"
 
-    return check
+    bounds = _bounds("Items", minimum, maximum)
+    return Check(check, {"type": "array", "items": inner.schema, **bounds})
 
 
 def map_of(inner: Check) -> Check:
@@ -81,7 +82,7 @@ def map_of(inner: Check) -> Check:
         complaint = next(complaints, None)
         return None if complaint is None else f"an object whose values are each {complaint}"
 
-    return check
+    return Check(check, {"type": "object", "additionalProperties": inner.schema})
 
 
 def object_of(fields: Mapping[str, Field]) -> Check:
@@ -101,4 +102,9 @@ def object_of(fields: Mapping[str, Field]) -> Check:
                 return f"an object with {name}"
         return None
 
-    return check
+    return Check(check, object_schema(fields))
+
+
+def _bounds(what: str, minimum: int, maximum: int | None) -> Schema:
+    least = {f"min{what}": minimum} if minimum else {}
+    return least if maximum is None else {**least, f"max{what}": maximum}

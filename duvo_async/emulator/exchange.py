@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from attrs import field, frozen
 
@@ -107,7 +108,8 @@ class ApiError(Exception):
 
 def origin(request: Request) -> str:
     """The URL of this server without a path; only the caller knows by which name it reaches it."""
-    return f"http://{request.headers.get('host', 'localhost')}"
+    host = request.headers.get("host", "localhost").encode(errors="surrogateescape")
+    return f"http://{quote(host, safe=':[]')}"
 
 
 def json_response(status: int, data: object) -> Response:

@@ -9,7 +9,7 @@ from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.sandboxes import BadPathError
 from duvo_async.emulator.storage import Storage
 from duvo_async.emulator.team_files import TeamFile, TeamFiles, check_path, guess_kind
-from duvo_async.emulator.validation import Field, check_empty, filled_text, read_object, text
+from duvo_async.emulator.validation import Field, filled_text, text
 
 _RENAME = {
     "relativePath": Field(filled_text, required=True),
@@ -41,22 +41,26 @@ class FileOperations:
         files = "/v2/teams/{team_id}/files"
         return (
             Route("GET", files, self.list_files),
-            Route("PATCH", files, self.rename),
-            Route("POST", f"{files}/create-upload-url", self.create_upload_url),
+            Route("PATCH", files, self.rename, body=_RENAME),
+            Route(
+                "POST",
+                f"{files}/create-upload-url",
+                self.create_upload_url,
+                body=_CREATE_UPLOAD_URL,
+            ),
             Route("GET", f"{files}/download-url/{{*}}", self.get_download_url),
             Route("GET", f"{files}/content/{{*}}", self.get_content),
-            Route("PUT", f"{files}/content/{{*}}", self.update_content),
+            Route("PUT", f"{files}/content/{{*}}", self.update_content, body=_UPDATE_CONTENT),
             Route("DELETE", f"{files}/{{*}}", self.delete),
         )
 
-    def list_files(self, call: Call) -> Response:
+    def list_files(self, _: Call) -> Response:
         """Lists all files, by path."""
-        check_empty(call.request)
         return json_response(200, {"files": [file.as_listed() for file in self.files.all()]})
 
     def rename(self, call: Call) -> Response:
         """Gives a file another name; its folder and its extension stay."""
-        body = read_object(call.request, _RENAME)
+        body = call.body
         file = self._find(body["relativePath"])
         if "/" in body["newFilenameOnly"]:
             raise ApiError(400, "body.newFilenameOnly must be a name without a folder")
@@ -70,7 +74,7 @@ class FileOperations:
 
     def create_upload_url(self, call: Call) -> Response:
         """Gives a URL that takes the bytes of one file."""
-        body = read_object(call.request, _CREATE_UPLOAD_URL)
+        body = call.body
         path = _checked(body["fileName"])
         if not body["contentType"].isascii() or not body["contentType"].isprintable():
             raise ApiError(400, "body.contentType must be able to stand in a header")
@@ -84,7 +88,6 @@ class FileOperations:
 
     def get_download_url(self, call: Call) -> Response:
         """Gives a URL that serves the bytes of one file."""
-        check_empty(call.request)
         target = self.storage.sign_download(self._find(call.params["*"]).path, call.now)
         data = {
             "url": origin(call.request) + target,
@@ -94,7 +97,6 @@ class FileOperations:
 
     def get_content(self, call: Call) -> Response:
         """Shows a text file's content."""
-        check_empty(call.request)
         file = self._find(call.params["*"])
         if file.content.size > self.max_text_bytes:
             raise ApiError(400, f"only a file of {self.max_text_bytes} bytes at most is shown")
@@ -108,14 +110,13 @@ class FileOperations:
 
     def update_content(self, call: Call) -> Response:
         """Replaces a file's content by a text."""
-        content = read_object(call.request, _UPDATE_CONTENT)["content"].encode()
+        content = call.body["content"].encode()
         file = self._find(call.params["*"])
         self.files.put(file.path, file.content_type, self.files.store.add(content), call.now)
         return json_response(200, {"success": True})
 
     def delete(self, call: Call) -> Response:
         """Deletes a file."""
-        check_empty(call.request)
         self.files.remove(self._find(call.params["*"]))
         return json_response(200, {"success": True})
 

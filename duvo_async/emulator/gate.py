@@ -15,8 +15,8 @@ from duvo_async.emulator.announcements import (
 from duvo_async.emulator.exchange import ApiError, Request
 from duvo_async.emulator.login import Login, resource_metadata
 from duvo_async.emulator.scopes import SCOPES, needed_scope
-from duvo_async.emulator.stage import Stage
 from duvo_async.emulator.tokens import Client, Tokens
+from duvo_async.emulator.trouble import Trouble
 
 
 def _text(given: str | None) -> str:
@@ -24,7 +24,7 @@ def _text(given: str | None) -> str:
 
 
 @define(kw_only=True, eq=False)
-class Gate(Stage):
+class Gate(Trouble):
     """The part of the API that looks at who is calling. Its methods may be called from any thread.
 
     Attributes:

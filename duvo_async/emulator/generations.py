@@ -1,6 +1,7 @@
 """The two generations of the API's paths: the first is flat, the second is scoped to a team."""
 
 from collections.abc import Iterable
+from functools import wraps
 
 from attrs import evolve
 
@@ -13,7 +14,11 @@ _TEAM = "/teams/{team_id}"
 
 def both(routes: Iterable[Route]) -> tuple[Route, ...]:
     """Adds to each route of the second generation the one of the first, which names no team."""
-    return tuple(each for route in routes for each in (route, _first(route)))
+    return tuple(
+        each
+        for route in routes
+        for each in (route, evolve(route, template=first_template(route.template)))
+    )
 
 
 def scoped(routes: Iterable[Route], teams: Teams) -> tuple[Route, ...]:
@@ -34,12 +39,13 @@ def scoped(routes: Iterable[Route], teams: Teams) -> tuple[Route, ...]:
     )
 
 
-def _first(route: Route) -> Route:
-    template = route.template.replace(_TEAM, "", 1).replace("/v2/", "/v1/", 1)
-    return evolve(route, template=template)
+def first_template(template: str) -> str:
+    """The path that one of the second generation has in the first."""
+    return template.replace(_TEAM, "", 1).replace("/v2/", "/v1/", 1)
 
 
 def _for_own_team(operation: Operation, teams: Teams) -> Operation:
+    @wraps(operation)
     def operate(call: Call) -> Response:
         team = teams.find(call.params["team_id"])
         if team is teams.own:

@@ -7,15 +7,12 @@ from attrs import frozen
 from duvo_async.emulator.case_desk import CaseDesk
 from duvo_async.emulator.checks import or_null, text_of
 from duvo_async.emulator.exchange import ApiError, Response, json_response
+from duvo_async.emulator.parameters import an_id, page
 from duvo_async.emulator.queue_lookup import QueueLookup
 from duvo_async.emulator.queues import Queue
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.validation import (
     Field,
-    check_empty,
-    read_integer,
-    read_object,
-    read_uuid,
     uuid,
 )
 
@@ -29,6 +26,7 @@ _CREATE = {
     "name": Field(text_of(1, 100), required=True),
     "automation_id": Field(or_null(uuid)),
 }
+_LIST = {**page(250, 250), "automation_id": an_id()}
 
 
 @frozen
@@ -46,32 +44,29 @@ class QueueOperations:
     def routes(self) -> tuple[Route, ...]:
         """Where they are found."""
         queues, queue = "/v2/teams/{team_id}/queues", "/v2/queues/{queue_id}"
-        page = frozenset({"limit", "offset", "automation_id"})
         return (
-            Route("GET", queues, self.list_queues, page),
-            Route("POST", queues, self.create),
+            Route("GET", queues, self.list_queues, _LIST),
+            Route("POST", queues, self.create, body=_CREATE),
             Route("GET", queue, self.get),
-            Route("PATCH", queue, self.update),
+            Route("PATCH", queue, self.update, body=_UPDATE),
             Route("DELETE", queue, self.delete),
             Route("GET", f"{queue}/agents", self.list_agents),
         )
 
     def list_queues(self, call: Call) -> Response:
         """Shows a page of the queues, oldest first."""
-        check_empty(call.request)
-        limit = read_integer(call.query, "limit", 250, 1, 250)
-        offset = read_integer(call.query, "offset", 0, 0)
-        automation_id = read_uuid(call.query, "automation_id")
+        limit, offset = call.query["limit"], call.query["offset"]
+        automation_id = call.query["automation_id"]
         queues = self.desk.queues.all()
         if automation_id is not None:
             queues = [each for each in queues if each.automation_id == automation_id]
-        page = [queue.as_shown() for queue in queues[offset : offset + limit]]
-        data = {"queues": page, "total": len(queues), "limit": limit, "offset": offset}
+        shown = [queue.as_shown() for queue in queues[offset : offset + limit]]
+        data = {"queues": shown, "total": len(queues), "limit": limit, "offset": offset}
         return json_response(200, data)
 
     def create(self, call: Call) -> Response:
         """Makes an empty queue."""
-        body = read_object(call.request, _CREATE)
+        body = call.body
         self._check_name(body["name"])
         queue = self.desk.queues.create(
             body["name"],
@@ -84,12 +79,11 @@ class QueueOperations:
 
     def get(self, call: Call) -> Response:
         """Shows a queue."""
-        check_empty(call.request)
         return json_response(200, {"queue": self.lookup.queue(call).as_shown()})
 
     def update(self, call: Call) -> Response:
         """Changes the fields of a queue that the body has."""
-        body: dict[str, Any] = read_object(call.request, _UPDATE)
+        body: dict[str, Any] = call.body
         queue = self.lookup.queue(call)
         if body.get("name", queue.name) != queue.name:
             self._check_name(body["name"])
@@ -100,7 +94,6 @@ class QueueOperations:
 
     def delete(self, call: Call) -> Response:
         """Deletes a queue with its cases and triggers; the live runs that have cases end."""
-        check_empty(call.request)
         queue = self.lookup.queue(call)
         count = len(queue.cases)
         interrupted = self.desk.remove_queue(queue, call.now)
@@ -109,7 +102,6 @@ class QueueOperations:
 
     def list_agents(self, call: Call) -> Response:
         """Shows the agents that work a queue off; none puts cases into it by itself."""
-        check_empty(call.request)
         queue = self.lookup.queue(call)
         consumers = self._show_consumers(queue)
         data = {"queue_name": queue.name, "producers": [], "consumers": consumers}

@@ -5,6 +5,7 @@ from attrs import frozen
 from duvo_async.emulator.answers import read_answer
 from duvo_async.emulator.engine import Engine, Start
 from duvo_async.emulator.exchange import ApiError, Response, json_response
+from duvo_async.emulator.parameters import page
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.runs import HumanRequest, Run
 from duvo_async.emulator.sandboxes import Sandbox, Sandboxes
@@ -12,10 +13,7 @@ from duvo_async.emulator.teams import User
 from duvo_async.emulator.validation import (
     Field,
     boolean,
-    check_empty,
     filled_text,
-    read_integer,
-    read_object,
     text,
     text_map,
     uri,
@@ -51,19 +49,20 @@ class RunOperations:
     def routes(self) -> tuple[Route, ...]:
         """Where they are found."""
         run = "/v2/runs/{run_id}"
-        page = frozenset({"limit", "offset"})
         return (
-            Route("POST", "/v2/teams/{team_id}/runs", self.start),
+            Route("POST", "/v2/teams/{team_id}/runs", self.start, body=_START),
             Route("GET", run, self.get),
-            Route("GET", f"{run}/messages", self.list_messages, page),
-            Route("POST", f"{run}/messages", self.post_message),
-            Route("POST", f"{run}/human-requests/{{request_id}}/respond", self.respond),
+            Route("GET", f"{run}/messages", self.list_messages, page(20, 50)),
+            Route("POST", f"{run}/messages", self.post_message, body=_POST_MESSAGE),
+            Route(
+                "POST", f"{run}/human-requests/{{request_id}}/respond", self.respond, body=_RESPOND
+            ),
             Route("POST", f"{run}/stop", self.stop),
         )
 
     def start(self, call: Call) -> Response:
         """Starts a run, which is `pending` until the next request."""
-        body = read_object(call.request, _START)
+        body = call.body
         sandbox = self._find_sandbox(body.get("sandbox_id"), call.now)
         agent_id = body["agent_id"].lower()
         start = Start(
@@ -82,7 +81,6 @@ class RunOperations:
 
     def get(self, call: Call) -> Response:
         """Shows a run and the request that it waits for; a deleted run is null."""
-        check_empty(call.request)
         if self.engine.is_deleted(call.params["run_id"]):
             return json_response(200, {"run": None})
         run = self._find(call)
@@ -91,24 +89,21 @@ class RunOperations:
 
     def list_messages(self, call: Call) -> Response:
         """Shows a page of a run's messages, oldest first."""
-        check_empty(call.request)
-        limit = read_integer(call.query, "limit", 20, 1, 50)
-        offset = read_integer(call.query, "offset", 0, 0)
+        limit, offset = call.query["limit"], call.query["offset"]
         messages = self._find(call).messages
-        page = messages[offset : offset + limit]
-        total = len(messages)
-        data = {"messages": page, "total": total, "limit": limit, "offset": offset}
+        shown = messages[offset : offset + limit]
+        data = {"messages": shown, "total": len(messages), "limit": limit, "offset": offset}
         return json_response(200, data)
 
     def post_message(self, call: Call) -> Response:
         """Adds a message; a run that rests or waits is resumed, its pending request withdrawn."""
-        message = read_object(call.request, _POST_MESSAGE)["message"]
+        message = call.body["message"]
         run = self._find(call)
         return json_response(201, {"message": self.engine.post_message(run, message, call.now)})
 
     def respond(self, call: Call) -> Response:
         """Answers the request that a run waits for."""
-        body = read_object(call.request, _RESPOND)
+        body = call.body
         if len(body) != 1:
             raise ApiError(400, "the body must have either approved or answers")
         run = self._find(call)
@@ -118,7 +113,6 @@ class RunOperations:
 
     def stop(self, call: Call) -> Response:
         """Stops a run. One that had ended stays as it is: success, with a message saying so."""
-        check_empty(call.request)
         if self.engine.stop(self._find(call), call.now):
             return json_response(200, {"success": True})
         return json_response(200, {"success": True, "message": "The run was not running."})

@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from duvo_async.emulator.exchange import ApiError, Response, json_response, origin, timestamp
-from duvo_async.emulator.multipart import read_form
+from duvo_async.emulator.parameters import a_text
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.sandboxes import (
     WORKSPACE,
@@ -14,9 +14,10 @@ from duvo_async.emulator.sandboxes import (
     resolve_file,
 )
 from duvo_async.emulator.storage import Storage
-from duvo_async.emulator.validation import Field, check_empty, filled_text, read_object
+from duvo_async.emulator.validation import Field, filled_text
 
 _CREATE_UPLOAD_URL = {"path": Field(filled_text, required=True)}
+_FILE = frozenset({"file", "path"})
 
 
 @frozen
@@ -39,21 +40,22 @@ class SandboxOperations:
         files = f"{sandbox}/files"
         return (
             Route("POST", "/v2/sandboxes", self.create),
-            Route("POST", f"{sandbox}/upload-urls", self.create_upload_url),
-            Route("GET", files, self.list_files, frozenset({"path"})),
-            Route("POST", files, self.upload_file),
+            Route(
+                "POST", f"{sandbox}/upload-urls", self.create_upload_url, body=_CREATE_UPLOAD_URL
+            ),
+            Route("GET", files, self.list_files, {"path": a_text(default=WORKSPACE)}),
+            Route("POST", files, self.upload_file, form=_FILE),
         )
 
     def create(self, call: Call) -> Response:
         """Makes an empty sandbox."""
-        check_empty(call.request)
         sandbox = self.sandboxes.create(call.now)
         data = {"sandbox_id": sandbox.id, "expires_at": timestamp(sandbox.expires_at)}
         return json_response(201, data)
 
     def create_upload_url(self, call: Call) -> Response:
         """Gives a URL that takes the bytes of one file."""
-        given = read_object(call.request, _CREATE_UPLOAD_URL)["path"]
+        given = call.body["path"]
         sandbox = self._find(call)
         path = _free_path(sandbox, given)
         data = {
@@ -65,10 +67,9 @@ class SandboxOperations:
 
     def list_files(self, call: Call) -> Response:
         """Lists one directory."""
-        check_empty(call.request)
         sandbox = self._find(call)
         try:
-            entries = sandbox.entries(call.query.get("path", WORKSPACE))
+            entries = sandbox.entries(call.query["path"])
         except BadPathError as error:
             raise ApiError(400, f"query.path: {error}") from error
         except FileNotFoundError as error:
@@ -81,7 +82,7 @@ class SandboxOperations:
 
     def upload_file(self, call: Call) -> Response:
         """Takes a file out of a form."""
-        form = read_form(call.request, frozenset({"file", "path"}))
+        form = call.form
         if len(form["file"]) > self.max_direct_bytes:
             raise ApiError(413, f"a direct upload takes {self.max_direct_bytes} bytes at most")
         sandbox = self._find(call)

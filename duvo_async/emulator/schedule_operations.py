@@ -8,7 +8,7 @@ from duvo_async.emulator.checks import integer, one_of, or_null
 from duvo_async.emulator.exchange import ApiError, Response, json_response
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.schedules import Schedule
-from duvo_async.emulator.validation import Field, boolean, check_empty, read_object, text
+from duvo_async.emulator.validation import Field, boolean, text
 
 _FREQUENCIES = (
     "every_5_minutes",
@@ -56,19 +56,18 @@ class ScheduleOperations:
         schedule = f"{schedules}/{{schedule_id}}"
         return (
             Route("GET", schedules, self.list_schedules),
-            Route("POST", schedules, self.create),
-            Route("PATCH", schedule, self.update),
+            Route("POST", schedules, self.create, body=_CREATE),
+            Route("PATCH", schedule, self.update, body=_UPDATE),
             Route("DELETE", schedule, self.delete),
         )
 
     def list_schedules(self, call: Call) -> Response:
         """Lists an agent's schedules, oldest first."""
-        check_empty(call.request)
         return json_response(200, {"schedules": self._find_agent(call).show_schedules()})
 
     def create(self, call: Call) -> Response:
         """Makes a schedule of an agent, which must have a live build."""
-        body = read_object(call.request, _CREATE)
+        body = call.body
         agent = self._find_agent(call)
         if agent.live is None:
             raise ApiError(400, "the agent has no live build")
@@ -81,7 +80,7 @@ class ScheduleOperations:
 
     def update(self, call: Call) -> Response:
         """Changes the fields of a schedule that the body has."""
-        body = read_object(call.request, _UPDATE)
+        body = call.body
         agent = self._find_agent(call)
         schedule = _find(agent, call)
         schedule.change(body, call.now)
@@ -89,7 +88,6 @@ class ScheduleOperations:
 
     def delete(self, call: Call) -> Response:
         """Deletes a schedule."""
-        check_empty(call.request)
         agent = self._find_agent(call)
         del agent.schedules[_find(agent, call).id]
         return json_response(200, {"success": True})

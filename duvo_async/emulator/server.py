@@ -13,6 +13,7 @@ from duvo_async.emulator.core import Core
 from duvo_async.emulator.courier import Courier
 from duvo_async.emulator.downloads import Download
 from duvo_async.emulator.exchange import Request, Response
+from duvo_async.emulator.request_faults import DROPPED
 
 _GRACE = 0.05
 """Seconds that a request under way gets at the end; to aiohttp, none would mean any number."""
@@ -54,6 +55,8 @@ class _Shell:
         self.courier.wake()
         if isinstance(response, web.StreamResponse):
             return response
+        if response.status == DROPPED:
+            return _hang_up(incoming)
         return web.Response(status=response.status, headers=response.headers, body=response.body)
 
     async def _stream(
@@ -69,6 +72,13 @@ class _Shell:
             async for chunk in incoming.content.iter_any():
                 transfer.write(chunk)
             return self.core.finish_upload(request, transfer)
+
+
+def _hang_up(incoming: web.Request) -> web.StreamResponse:
+    """Closes the connection; what is returned goes nowhere."""
+    if incoming.transport is not None:
+        incoming.transport.abort()
+    return web.Response(status=500)
 
 
 async def _send(incoming: web.Request, download: Download) -> web.StreamResponse:

@@ -75,6 +75,7 @@ class Stage:
     webhook_secret: str = field(default=None, converter=_text, repr=False)
     webhook_faults: WebhookFaults = field(factory=WebhookFaults)
     seed: int | None = None
+    _ahead: float = field(default=0.0, init=False, repr=False)
     _lock: AbstractContextManager[bool] = field(factory=RLock, init=False, repr=False)
     _store: ContentStore = field(factory=ContentStore, init=False, repr=False)
     _outbox: Outbox = field(init=False, repr=False)
@@ -193,7 +194,7 @@ class Stage:
         """
         with self._lock:
             self._engine.delete(run_id)
-            self._desk.lose(run_id, self.clock())
+            self._desk.lose(run_id, self._now())
             self._rouse()
 
     def subscribe(self, url: str, events: Iterable[str] | None = None) -> str:
@@ -263,6 +264,9 @@ class Stage:
         return f"whsec_{self._ids.secret('webhook secret', number).hex()}"
 
     def _advance(self) -> float:
-        now = self.clock()
+        now = self._now()
         self._desk.advance(now)
         return now
+
+    def _now(self) -> float:
+        return self.clock() + self._ahead

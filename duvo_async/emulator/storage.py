@@ -1,6 +1,7 @@
 """The object storage behind presigned URLs: a host of its own manners, which speaks XML."""
 
 import hmac
+import re
 from typing import Protocol, Self
 from urllib.parse import parse_qs, quote, unquote
 
@@ -14,6 +15,7 @@ from duvo_async.emulator.storage_errors import StorageError
 from duvo_async.emulator.team_files import TeamFilePlace, TeamFiles
 
 _PREFIX = "/storage/"
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _TEAM_BUCKET = "team-files"
 _SIGNATURE = "&X-Storage-Signature="
 # A client that decodes and encodes the URL anew writes these characters in another way.
@@ -51,11 +53,18 @@ class _SandboxPlace:
 
 @define
 class Upload:
-    """A file on its way in. Left as a context unfinished, it leaves nothing behind."""
+    """A file on its way in. Left as a context unfinished, it leaves nothing behind.
+
+    Attributes:
+        place: Where it ends.
+        length: How many bytes it has.
+        answer: What is answered in place of what would be; None for that.
+    """
 
     place: Place
     length: int
     _draft: Draft
+    answer: Response | None = None
 
     def write(self, chunk: bytes) -> None:
         """Takes the next bytes."""
@@ -140,7 +149,7 @@ class Storage:
         if method == "GET":
             return self._open_download(request)
         length = request.headers.get("content-length", "")
-        if not (length.isascii() and length.isdigit()):
+        if not _LENGTH.fullmatch(length):
             raise StorageError(411, "MissingContentLength", "Content-Length is required")
         place = self._find_place(request, signed.get("X-Storage-Content-Type"), now)
         return Upload(place, int(length), self.sandboxes.store.draft())

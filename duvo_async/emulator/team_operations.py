@@ -3,9 +3,11 @@
 from attrs import frozen
 
 from duvo_async.emulator.exchange import ApiError, Response, json_response
+from duvo_async.emulator.parameters import a_text, page
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.teams import Team, Teams
-from duvo_async.emulator.validation import check_empty, read_integer, read_text
+
+_MEMBERS = {**page(50, 100), "search": a_text(1, 200, default="")}
 
 
 @frozen
@@ -21,30 +23,25 @@ class TeamOperations:
     def routes(self) -> tuple[Route, ...]:
         """Where they are found."""
         team = "/v2/teams/{team_id}"
-        page = frozenset({"limit", "offset", "search"})
         return (
             Route("GET", "/v2/teams", self.list_teams),
             Route("GET", team, self.get),
-            Route("GET", f"{team}/members", self.list_members, page),
+            Route("GET", f"{team}/members", self.list_members, _MEMBERS),
         )
 
-    def list_teams(self, call: Call) -> Response:
+    def list_teams(self, _: Call) -> Response:
         """Lists the teams that the key can act on."""
-        check_empty(call.request)
         teams = [team.as_listed() for team in self.teams.all()]
         return json_response(200, {"teams": teams})
 
     def get(self, call: Call) -> Response:
         """Shows a team."""
-        check_empty(call.request)
         return json_response(200, {"team": self._find(call).as_shown()})
 
     def list_members(self, call: Call) -> Response:
         """Shows a page of a team's members, in the order of their joining."""
-        check_empty(call.request)
-        limit = read_integer(call.query, "limit", 50, 1, 100)
-        offset = read_integer(call.query, "offset", 0, 0)
-        sought = (read_text(call.query, "search", 1, 200) or "").casefold()
+        limit, offset = call.query["limit"], call.query["offset"]
+        sought = call.query["search"].casefold()
         found = [
             member
             for member in self._find(call).members
@@ -75,8 +72,7 @@ class ProfileOperations:
         """Where it is found."""
         return (Route("GET", "/v2/profile", self.get),)
 
-    def get(self, call: Call) -> Response:
+    def get(self, _: Call) -> Response:
         """Shows the person."""
-        check_empty(call.request)
         profile = self.teams.user.as_profile(self.teams.own.id)
         return json_response(200, {"profile": profile})

@@ -7,20 +7,21 @@ from attrs import frozen
 from duvo_async.emulator.agents import Agent
 from duvo_async.emulator.case_desk import CaseDesk
 from duvo_async.emulator.exchange import ApiError, Response, json_response
+from duvo_async.emulator.parameters import an_id
 from duvo_async.emulator.queue_lookup import QueueLookup
 from duvo_async.emulator.routing import Call, Route
 from duvo_async.emulator.triggers import Trigger, show_conflict
 from duvo_async.emulator.validation import (
+    Complaint,
     Field,
     boolean,
-    check_empty,
-    read_object,
-    read_uuid,
+    looks_for,
     uuid,
 )
 
 
-def _concurrency(value: object) -> str | None:
+@looks_for(enum=[None, 1])
+def _concurrency(value: object) -> Complaint:
     """Checks for what can be set over the API: one run at a time, or any number."""
     is_one = isinstance(value, int | float) and not isinstance(value, bool) and value == 1
     return None if value is None or is_one else "null or 1"
@@ -54,27 +55,26 @@ class TriggerOperations:
         """Where they are found."""
         triggers = "/v2/agents/{agent_id}/case-triggers"
         trigger = f"{triggers}/{{trigger_id}}"
-        query = frozenset({"case_queue_id"})
+        query = {"case_queue_id": an_id(required=True)}
         return (
             Route("GET", triggers, self.list_triggers),
-            Route("POST", triggers, self.create),
+            Route("POST", triggers, self.create, body=_CREATE),
             # It comes before the path that would take its name for an id.
             Route("GET", f"{triggers}/conflict-preview", self.preview_conflicts, query),
             Route("GET", trigger, self.get),
-            Route("PATCH", trigger, self.update),
+            Route("PATCH", trigger, self.update, body=_UPDATE),
             Route("DELETE", trigger, self.delete),
         )
 
     def list_triggers(self, call: Call) -> Response:
         """Shows the triggers of an agent, which are one at most."""
-        check_empty(call.request)
         trigger = self.desk.triggers.of_agent(self._agent(call).id)
         shown = [] if trigger is None else [self._show(trigger)]
         return json_response(200, {"case_triggers": shown})
 
     def create(self, call: Call) -> Response:
         """Makes the trigger of an agent; an enabled one claims cases from the next request on."""
-        body = read_object(call.request, _CREATE)
+        body = call.body
         agent = self._agent(call)
         queue = self.lookup.queue_of(body["case_queue_id"])
         if self.desk.triggers.of_agent(agent.id) is not None:
@@ -88,21 +88,16 @@ class TriggerOperations:
 
     def preview_conflicts(self, call: Call) -> Response:
         """Shows which other agents would share a queue with an agent."""
-        check_empty(call.request)
-        queue_id = read_uuid(call.query, "case_queue_id")
-        if queue_id is None:
-            raise ApiError(400, "query.case_queue_id is required")
-        agent, queue = self._agent(call), self.lookup.queue_of(queue_id)
+        agent, queue = self._agent(call), self.lookup.queue_of(call.query["case_queue_id"])
         return json_response(200, show_conflict(self.desk.triggers.rivals(agent.id, queue.id)))
 
     def get(self, call: Call) -> Response:
         """Shows a trigger."""
-        check_empty(call.request)
         return json_response(200, {"case_trigger": self._show(self._find(call))})
 
     def update(self, call: Call) -> Response:
         """Changes the fields of a trigger that the body has; its live runs go on."""
-        body: dict[str, Any] = read_object(call.request, _UPDATE)
+        body: dict[str, Any] = call.body
         trigger = self._find(call)
         if "case_queue_id" in body:
             trigger.queue = self.lookup.queue_of(body["case_queue_id"])
@@ -115,7 +110,6 @@ class TriggerOperations:
 
     def delete(self, call: Call) -> Response:
         """Deletes a trigger; its live runs go on."""
-        check_empty(call.request)
         self.desk.triggers.remove(self._find(call))
         return json_response(200, {"success": True})
 

@@ -1,25 +1,51 @@
-"""Checks of what a request carries: its body's fields and its query."""
+"""Checks of what a request carries in its body, and what they look for as JSON Schemas."""
 
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn, TypeAlias, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from duvo_async.emulator.exchange import ApiError, Request
 
-Check: TypeAlias = Callable[[object], str | None]
-"""Says what a value must be, or None when it is that."""
+Schema: TypeAlias = Mapping[str, Any]
+"""A JSON Schema."""
+Complaint: TypeAlias = str | None
+"""What a value must be; None when it is that."""
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_UUID = re.compile(_UUID_PATTERN.strip("^$"))
 _URI = re.compile(
     r"[a-z][a-z0-9+.-]*:([a-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9a-f]{2})+", re.IGNORECASE
 )
+_DEEPEST = 100
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+@frozen
+class Check:
+    """Looks whether a value is what it must be.
+
+    Attributes:
+        find: Finds what it must be, if it is not that.
+        schema: What it must be, as a JSON Schema.
+    """
+
+    find: Callable[[object], Complaint]
+    schema: Schema
+
+    def __call__(self, value: object) -> Complaint:
+        """Finds what a value must be, if it is not that."""
+        return self.find(value)
+
+
+def looks_for(**schema: object) -> Callable[[Callable[[object], Complaint]], Check]:
+    """Has a function be the check for what a JSON Schema describes."""
+    return lambda find: Check(find, schema)
 
 
 @frozen
@@ -35,7 +61,8 @@ class Field:
     required: bool = False
 
 
-def text(value: object) -> str | None:
+@looks_for(type="string")
+def text(value: object) -> Complaint:
     """Checks for a string."""
     if not isinstance(value, str):
         return "a string"
@@ -43,27 +70,32 @@ def text(value: object) -> str | None:
     return None if _is_encodable(value) else "valid Unicode"
 
 
-def filled_text(value: object) -> str | None:
+@looks_for(type="string", minLength=1)
+def filled_text(value: object) -> Complaint:
     """Checks for a string that is not empty."""
     return text(value) or (None if value else "a non-empty string")
 
 
-def uuid(value: object) -> str | None:
+@looks_for(type="string", format="uuid", pattern=_UUID_PATTERN)
+def uuid(value: object) -> Complaint:
     """Checks for a UUID as a string."""
     return None if isinstance(value, str) and _UUID.fullmatch(value) else "a UUID"
 
 
-def uri(value: object) -> str | None:
+@looks_for(type="string", format="uri")
+def uri(value: object) -> Complaint:
     """Checks for an absolute URI as a string."""
     return None if isinstance(value, str) and _is_uri(value) else "an absolute URI"
 
 
-def boolean(value: object) -> str | None:
+@looks_for(type="boolean")
+def boolean(value: object) -> Complaint:
     """Checks for true or false."""
     return None if isinstance(value, bool) else "a boolean"
 
 
-def moment(value: object) -> str | None:
+@looks_for(type="string", format="date-time")
+def moment(value: object) -> Complaint:
     """Checks for a date and time as a string, with its offset from UTC."""
     complaint = "an ISO 8601 date and time with its offset"
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
@@ -75,7 +107,8 @@ def moment(value: object) -> str | None:
     return None
 
 
-def text_map(value: object) -> str | None:
+@looks_for(type="object", additionalProperties={"type": "string"})
+def text_map(value: object) -> Complaint:
     """Checks for an object whose values are strings."""
     if not isinstance(value, dict):
         return "an object"
@@ -128,11 +161,44 @@ def _read_json(body: bytes) -> object:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no JSON")
 
+    def finite(digits: str) -> float:
+        number = float(digits)
+        return number if math.isfinite(number) else refuse(digits)
+
     try:
-        decoded: object = json.loads(body.decode(), parse_constant=refuse)
+        decoded: object = json.loads(body.decode(), parse_constant=refuse, parse_float=finite)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"the body is no valid JSON: {error}") from error
+    if _is_deep(decoded):
+        raise ApiError(400, f"the body is nested more than {_DEEPEST} levels deep")
     return decoded
+
+
+def _is_deep(value: object) -> bool:
+    """Whether a value is nested so deep that answers with it in them could not be written."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in _inner(each)]
+        if not level:
+            return False
+    return True
+
+
+def _inner(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
+
+
+def object_schema(fields: Mapping[str, Field]) -> Schema:
+    """The JSON Schema of an object that has these fields and no other."""
+    required = [name for name, field in fields.items() if field.required]
+    return {
+        "type": "object",
+        "properties": {name: field.check.schema for name, field in fields.items()},
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+    }
 
 
 def check_empty(request: Request) -> None:
@@ -143,118 +209,3 @@ def check_empty(request: Request) -> None:
     """
     if request.body:
         raise ApiError(400, "this operation takes no body")
-
-
-def read_query(request: Request, names: Collection[str]) -> dict[str, str]:
-    """Reads a query that has these parameters, each once at most, and no other.
-
-    Raises:
-        ApiError: 400; the message names the parameter.
-    """
-    values: dict[str, str] = {}
-    for name, value in parse_qsl(request.query, keep_blank_values=True):
-        if name not in names:
-            raise ApiError(400, f"query.{name} is not a known parameter")
-        if name in values:
-            raise ApiError(400, f"query.{name} must be given once")
-        values[name] = value
-    return values
-
-
-def read_integer(
-    query: Mapping[str, str], name: str, default: int, minimum: int, maximum: int | None = None
-) -> int:
-    """Reads an integer parameter.
-
-    Args:
-        query: The query's parameters.
-        name: The parameter's name.
-        default: Its value when it is absent.
-        minimum: Its least value.
-        maximum: Its greatest value; None for no limit.
-
-    Raises:
-        ApiError: 400 when it is no integer or out of its bounds.
-    """
-    value = query.get(name, str(default))
-    bound = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-    if not re.fullmatch(r"-?[0-9]{1,15}", value):
-        raise ApiError(400, f"query.{name} must be an integer {bound}")
-    number = int(value)
-    if number < minimum or (maximum is not None and number > maximum):
-        raise ApiError(400, f"query.{name} must be {bound}")
-    return number
-
-
-def read_choice(query: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
-    """Reads a parameter that has one of some values; None when it is absent.
-
-    Raises:
-        ApiError: 400 when it has another value.
-    """
-    value = query.get(name)
-    if value is not None and value not in choices:
-        raise ApiError(400, f"query.{name} must be one of: {', '.join(choices)}")
-    return value
-
-
-def read_text(
-    query: Mapping[str, str], name: str, minimum: int = 0, maximum: int | None = None
-) -> str | None:
-    """Reads a parameter that is any text of a certain length; None when it is absent.
-
-    Args:
-        query: The query's parameters.
-        name: The parameter's name.
-        minimum: How many characters it has at least.
-        maximum: How many it has at most; None for no limit.
-
-    Raises:
-        ApiError: 400 when it is shorter or longer.
-    """
-    value = query.get(name)
-    if value is None:
-        return None
-    if len(value) < minimum or (maximum is not None and len(value) > maximum):
-        bound = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
-        raise ApiError(400, f"query.{name} must have {bound} characters")
-    return value
-
-
-def read_id(name: str, value: str) -> str:
-    """Reads a parameter of the path that is a UUID, in lower case.
-
-    Raises:
-        ApiError: 400 when it is none.
-    """
-    if complaint := uuid(value):
-        raise ApiError(400, f"path.{name} must be {complaint}")
-    return value.lower()
-
-
-def read_uuid(query: Mapping[str, str], name: str) -> str | None:
-    """Reads a parameter that is a UUID, in lower case; None when it is absent.
-
-    Raises:
-        ApiError: 400 when it is none.
-    """
-    value = query.get(name)
-    if value is None:
-        return None
-    if complaint := uuid(value):
-        raise ApiError(400, f"query.{name} must be {complaint}")
-    return value.lower()
-
-
-def read_moment(query: Mapping[str, str], name: str) -> float:
-    """Reads a parameter that is a date and time, in Unix seconds; minus infinity when absent.
-
-    Raises:
-        ApiError: 400 when it is none, or without an offset from UTC.
-    """
-    value = query.get(name)
-    if value is None:
-        return -math.inf
-    if complaint := moment(value):
-        raise ApiError(400, f"query.{name} must be {complaint}")
-    return datetime.fromisoformat(value).timestamp()

@@ -1,18 +1,31 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import define
 
 from duvo_async.emulator import Emulator, Request, Response
+from tests.support.described import check_answer
 from tests.support.queue_api import QueueApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from duvo_async.emulator import Script
+
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run on one Python what is said of the emulator: all else uses it on the others."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.once)
 
 
 @pytest.fixture
@@ -51,7 +64,10 @@ class Api:
             known["content-type"] = "application/json"
             body = json.dumps(body).encode()
         request = Request(method, path, query, {**known, **(headers or {})}, body or b"")
-        return self.emulator.handle(request)
+        response = self.emulator.handle(request)
+        if path.startswith(("/v1/", "/v2/")):
+            check_answer(request, response)
+        return response
 
     def get(self, target: str, headers: Mapping[str, str] | None = None) -> Response:
         return self.call("GET", target, headers=headers)

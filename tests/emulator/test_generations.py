@@ -73,7 +73,8 @@ def test_the_run_list_can_be_missing_from_both(api: Api) -> None:
 @pytest.mark.parametrize("tail", ["runs", "agents", "queues"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_unknown_team_has_nothing(api: Api, method: str, tail: str) -> None:
-    body = None if method == "GET" else {"agent_id": api.emulator.demo_agent_id}
+    made = {"agent_id": api.emulator.demo_agent_id} if tail == "runs" else {"name": "n"}
+    body = None if method == "GET" else made
     assert api.call(method, f"/v2/teams/{NOBODY}/{tail}", body).status == 404
 
 

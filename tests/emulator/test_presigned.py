@@ -160,3 +160,8 @@ def test_files_are_kept_on_disk_until_the_end(
     assert contents == [b"b", b"three"]
     api.emulator.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_length_of_many_digits_is_none(api: Api) -> None:
+    url = api.create_upload_url(api.create_sandbox(), "a.txt")
+    assert api.put(url, b"a", {"content-length": "9" * 5000}).status == 411

@@ -211,3 +211,19 @@ def test_requests_need_not_be_recorded(make_api: Callable[..., Api]) -> None:
     api.emulator.keeps_requests = True
     api.get("/v1/runs")
     assert [each.path for each in api.emulator.requests] == ["/v1/runs"]
+
+
+@pytest.mark.parametrize("config", ["1e999", "-1e999", "[" * 101 + "]" * 101])
+def test_what_no_answer_could_show_is_refused(api: Api, config: str) -> None:
+    body = f'{{"name": "a", "build": {{"name": "b", "config": {config}}}}}'.encode()
+    headers = {"content-type": "application/json"}
+    response = api.call("POST", "/v1/agents", body, headers)
+    assert response.status == 400
+    assert "no JSON" in response.json()["message"] or "deep" in response.json()["message"]
+
+
+def test_a_host_that_is_no_text_breaks_no_header(api: Api) -> None:
+    host = {"host": 'a"b\udcff', "authorization": "Bearer wrong"}
+    response = api.emulator.handle(Request("GET", "/v1/health", headers=host))
+    assert response.status == 401
+    assert "http://a%22b%FF/" in response.headers["www-authenticate"]

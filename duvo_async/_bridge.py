@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sys
+import warnings
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -31,10 +33,25 @@ class Bridge:
         close: What to await in the loop before it ends.
     """
 
+    __slots__ = ("__weakref__", "_loop")
+
     def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
         self._loop = _Loop(close)
         # Not on the client: its resources and iterators may be kept when the client is not.
         weakref.finalize(self, self._loop.stop)
+
+    def __del__(self) -> None:
+        """Tell of a client that nobody closed."""
+        if self._loop.is_running_here() and not sys.is_finalizing():
+            try:
+                warnings.warn(
+                    "unclosed blocking client: use it in a with statement, or close() it",
+                    ResourceWarning,
+                    source=self,  # with tracemalloc, where it was made
+                    stacklevel=2,
+                )
+            finally:
+                self._loop.stop()  # who keeps the warning keeps this alive
 
     def run(self, function: Callable[[], Awaitable[_T]]) -> _T:
         """Await something in the loop.
@@ -114,11 +131,21 @@ class _Loop:
                 # An interruption can come at any moment from here on, and loses nothing: whoever
                 # comes next finds the thread.
                 self._thread = Thread(target=self._serve, name="duvo-async", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError as error:  # no more threads, or the interpreter's end
+                    self._thread = None  # that never was: nobody waits for it
+                    raise ClientClosedError(
+                        f"this client cannot start its thread: {error}"
+                    ) from error
         self._ready.wait()
         if self._running is None:
             raise ClientClosedError("this client was closed as it started")
         return self._running[0]
+
+    def is_running_here(self) -> bool:
+        """Tell whether this process has the thread, and nobody has told it to end."""
+        return self._thread is not None and not self._stopped and os.getpid() == self._process
 
     def is_here(self) -> bool:
         """Tell whether this is the loop's thread."""

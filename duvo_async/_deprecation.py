@@ -39,7 +39,7 @@ class Deprecations:
         self._told.add(place)
         text = notice(" ".join(place), headers)
         _logger.warning("%s", text)
-        warnings.warn(text, DuvoDeprecationWarning, stacklevel=_frames_of_ours())
+        warnings.warn(text, DuvoDeprecationWarning, stacklevel=frames_of_ours())
 
 
 def notice(place: str, headers: Mapping[str, str]) -> str:
@@ -68,7 +68,7 @@ def _date(text: str) -> datetime | None:
     return unix_moment(text.removeprefix("@")) if text.startswith("@") else http_date(text)
 
 
-def _frames_of_ours() -> int:
+def frames_of_ours() -> int:
     """Count the frames up to the user's own, so that the warning names a line of theirs."""
     level, frame = 1, sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - there is no other way
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from functools import partial, wraps
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar
 
 from duvo_async._bridge import Bridge
 from duvo_async._items import AsyncItems
@@ -53,6 +53,10 @@ class Mirror(Generic[_A_co]):
     def __init__(self, bridge: Bridge, mirrored: _A_co) -> None:
         self._bridge = bridge
         self._mirrored = mirrored
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: its thread is this process's."""
+        raise TypeError("a client cannot be pickled: make one in the process that uses it")
 
 
 def blocking(

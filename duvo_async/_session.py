@@ -280,7 +280,7 @@ class Session:
             response = await self._transport.send(request, headers, authorization)
         except TransportError as error:
             _log(request, str(error), attempts, started, None)
-            failure = _without_answer(error, request, attempts)
+            failure = (_too_large if error.too_large else _without_answer)(error, request, attempts)
         else:
             if _logger.isEnabledFor(logging.DEBUG):
                 known_by = plain(_protocol.request_id(response) or "none", self.auth.redact)
@@ -331,6 +331,16 @@ class _Heard:
     team: str | None = None
     no_team: str | None = None
     deprecations: Deprecations = field(factory=Deprecations)
+
+
+def _too_large(error: TransportError, request: Request, attempts: int) -> APIError:
+    return ResponseDecodeError(
+        (f"{error} (max_response_bytes) @ $",),
+        method=request.method,
+        path=request.path,
+        idempotency_key=request.idempotency_key,
+        attempts=attempts,
+    )
 
 
 def _without_answer(error: TransportError, request: Request, attempts: int) -> APIError:

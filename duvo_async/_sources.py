@@ -17,6 +17,7 @@ from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
+from threading import Lock
 from time import monotonic
 from typing import TypeAlias, TypeGuard, cast
 
@@ -207,17 +208,31 @@ def _spool(blocks: Iterable[Buffer], name: str = "") -> Source:
 
 async def _spool_async(blocks: AsyncIterable[Buffer]) -> Source:
     copy = SpooledTemporaryFile(max_size=_SPOOL_SIZE)  # noqa: SIM115 - it may have to be left
+    turn = Lock()  # a thread whose caller was cancelled may still be at it
+
+    def write(data: bytearray) -> None:
+        with turn:
+            copy.write(data)
+
+    def finish(rest: bytearray) -> Source:
+        with turn:
+            return _finish(copy, rest)
+
+    def close() -> None:
+        with turn:
+            copy.close()
+
     pending = bytearray()  # blocks may be small, and a thread is not for each of them
     try:
         with reading(""):
             async for block in blocks:
                 pending += checked(block)
                 if len(pending) >= CHUNK_SIZE:
-                    await apart(partial(copy.write, pending))
+                    await apart(partial(write, pending))
                     pending = bytearray()
-            return await apart(partial(_finish, copy, pending))
+            return await apart(partial(finish, pending))
     except BaseException:
-        leave(copy.close)
+        leave(close)
         raise
 
 

@@ -1,6 +1,7 @@
 """Sending one request. This and `_streaming` are the only client files that import aiohttp."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 from urllib.request import getproxies, proxy_bypass
@@ -29,12 +30,21 @@ class TransportError(Exception):
     Attributes:
         timed_out: Whether time ran out.
         sent: Whether the request may have reached the host.
+        too_large: Whether there was an answer, which is larger than was to be read.
     """
 
-    def __init__(self, reason: str, *, timed_out: bool = False, sent: bool = True) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        timed_out: bool = False,
+        sent: bool = True,
+        too_large: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.timed_out = timed_out
         self.sent = sent
+        self.too_large = too_large
 
 
 class Transport(Protocol):
@@ -84,6 +94,12 @@ class AiohttpTransport:
                 "the session has credentials of its own beside the API key: give the key as "
                 "api_key= and leave them out"
             )
+        if session is not None and not _verifies(session):
+            raise ConfigurationError(
+                "the session does not verify certificates, so that anybody could take the key: to "
+                "trust one of your own, load it into an ssl.SSLContext with "
+                "ssl.create_default_context(cafile=…) and give that to the session's connector"
+            )
         self._settings = settings
         self._base_path = settings.base_url.raw_path.rstrip("/")
         self._timeout = aiohttp.ClientTimeout(
@@ -117,7 +133,8 @@ class AiohttpTransport:
         except asyncio.CancelledError as error:
             failure = asyncio.CancelledError(*error.args)
         except Exception as error:  # noqa: BLE001 - aiohttp has some beside its own
-            failure = _translated(error)
+            known = isinstance(error, TransportError)
+            failure = error.with_traceback(None) if known else _translated(error)
             if file is not None:
                 failure = file.failure or _of_file(error, file) or failure
         raise failure
@@ -217,13 +234,27 @@ class AiohttpTransport:
                 status=response.status,
                 reason=response.reason or "",
                 headers=response.headers,
-                body=b"" if taken else await response.read(),
+                body=b"" if taken else await self._read(response),
             )
             # Before the connection is given back, and may be another request's.
             sent = file.let_go() if isinstance(file, FileBody) else True
             if not sent and answer.status < _REDIRECTION:
                 raise aiohttp.ClientPayloadError
             return answer
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """Read a body, as far as it is no larger than it may be; aiohttp unpacks it in pieces."""
+        most = self._settings.max_response_bytes
+        blocks: list[bytes] = []
+        size = 0
+        async for block in response.content.iter_any():
+            blocks.append(block)
+            size += len(block)
+            if size > most:
+                if response.status >= _REDIRECTION:
+                    break  # the status says what matters
+                raise TransportError(f"the body has more than {most:,} bytes", too_large=True)
+        return b"".join(blocks)
 
     def _patience(self, request: Request) -> aiohttp.ClientTimeout:
         if request.timeout is None:
@@ -252,6 +283,16 @@ class AiohttpTransport:
             direct = host in _LOOPBACK or proxy_bypass(host)
             self._proxies[host] = None if direct else getproxies().get(url.scheme)
         return self._proxies[host]
+
+
+def _verifies(session: HTTPSession) -> bool:
+    """Tell whether a session looks at certificates and at the names in them."""
+    if session.connector is None:
+        return True  # it is closed
+    chosen: object = getattr(session.connector, "_ssl", False)  # there is no other way to it
+    if isinstance(chosen, ssl.SSLContext):
+        return chosen.verify_mode is ssl.CERT_REQUIRED and chosen.check_hostname
+    return chosen is not False
 
 
 def _with(headers: Mapping[str, str], authorization: Secret | None) -> Mapping[str, str]:

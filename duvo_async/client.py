@@ -1,14 +1,18 @@
 """The asynchronous client."""
 
+import warnings
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, overload
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar, overload
+from urllib.parse import unquote
 
 from duvo_async import _operations
+from duvo_async._deprecation import frames_of_ours
 from duvo_async._hints import HintSource
 from duvo_async._operations import Data, Params
 from duvo_async._options import Options
+from duvo_async._protocol import Request
 from duvo_async._recording import check_call, recording
 from duvo_async._retry import RetryPolicy
 from duvo_async._session import Session
@@ -17,7 +21,7 @@ from duvo_async._turns import turns_for
 from duvo_async.auth import make_auth
 from duvo_async.credentials import ClientCredentials, TokenSource
 from duvo_async.downloading import Downloader
-from duvo_async.errors import ConfigurationError
+from duvo_async.errors import ConfigurationError, DuvoSecurityWarning
 from duvo_async.filling import Filler
 from duvo_async.models import JSON, APIResponse, RateLimit
 from duvo_async.resources.agents import AsyncAgents
@@ -31,6 +35,7 @@ from duvo_async.resources.sandboxes import AsyncSandboxes
 from duvo_async.resources.teams import AsyncTeams
 from duvo_async.settings import (
     DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_MAX_RESPONSE_BYTES,
     DEFAULT_TIMEOUT,
     APIVersion,
     Settings,
@@ -83,6 +88,9 @@ class AsyncDuvo:
         public_url: Where the API reaches that receiver. `start`, `execute` and `map` give it to the
             API with each run that names no other `webhook_url`. None leaves it to these, or to a
             webhook of the workspace.
+        max_response_bytes: The largest body of an answer that is read, in bytes after it was
+            decompressed; 64 MiB by default. A larger one is a `ResponseDecodeError`, and read no
+            further. Downloads to files have no limit.
 
     Attributes:
         runs: Runs: start them, wait for them, answer them.
@@ -115,6 +123,7 @@ class AsyncDuvo:
         session: HTTPSession | None = None,
         webhooks: HintSource | None = None,
         public_url: str | None = None,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
     ) -> None:
         if webhooks is not None and not callable(getattr(webhooks, "subscribe", None)):
             raise TypeError(f"webhooks must be a WebhookReceiver, not {type(webhooks).__name__}")
@@ -131,7 +140,15 @@ class AsyncDuvo:
             requests_per_minute=requests_per_minute,
             processes=processes,
             public_url=public_url,
+            max_response_bytes=max_response_bytes,
         )
+        if settings.in_the_open:
+            warnings.warn(
+                f"the credentials go to {settings.base_url.origin()} over http://, where everybody "
+                "on the way can read them: use https://",
+                DuvoSecurityWarning,
+                stacklevel=frames_of_ours(),
+            )
         policy = _checked(retry) or RetryPolicy()
         transport = AiohttpTransport(settings, session)
         auth_ = make_auth(settings.credentials, settings, transport, policy)
@@ -147,7 +164,7 @@ class AsyncDuvo:
         self._is_light = light
         uploader = Uploader(session)
         filler = Filler(session, uploader)
-        self.runs: AsyncRuns = AsyncRuns(session, filler, watcher, settings.webhook_url)
+        self.runs: AsyncRuns = AsyncRuns(session, filler, watcher, settings)
         self.sandboxes: AsyncSandboxes = AsyncSandboxes(session, uploader, filler)
         self.agents: AsyncAgents = AsyncAgents(session)
         self.builds: AsyncBuilds = AsyncBuilds(session)
@@ -269,6 +286,7 @@ class AsyncDuvo:
             idempotency_key=idempotency_key,
             timeout=None if timeout is None else check_seconds("timeout", timeout),
         )
+        _check_no_secret(session, call.request)
         return await session.call(call)
 
     async def with_response(
@@ -358,6 +376,10 @@ class AsyncDuvo:
         """Close the client."""
         await self.close()
 
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: its connections and its budget are this process's."""
+        raise TypeError("a client cannot be pickled: make one in the process that uses it")
+
     def __repr__(self) -> str:
         """Tell where the client goes, and nothing of the key."""
         settings = self._settings
@@ -380,6 +402,14 @@ def client_over(
     client = AsyncDuvo.__new__(AsyncDuvo)
     client._assemble(settings, session, Watcher(session, webhooks))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
     return client
+
+
+def _check_no_secret(session: Session, request: Request) -> None:
+    """Refuse a URL with the credentials in it: it would be in the logs of all who pass it on."""
+    parts = (unquote(request.path), *(text for pair in request.query for text in pair))
+    text = "\n".join(parts).encode(errors="surrogatepass")
+    if session.auth.redact(text) != text:
+        raise ValueError("path and params must not hold the credentials: they go in a header")
 
 
 def _checked(retry: RetryPolicy | None) -> RetryPolicy | None:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from re import compile as regex
 from typing import NoReturn, TypeAlias
+from urllib.parse import unquote
 
 from attrs import Attribute, field, frozen
 from yarl import URL
@@ -10,6 +11,7 @@ from yarl import URL
 from duvo_async.errors import ConfigurationError, CredentialsError
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_SHORTEST = 12
 _SCOPE = regex(r"[!#-\[\]-~]+")
 
 
@@ -26,6 +28,16 @@ class Secret:
     def reveal(self) -> str:
         """Give the text, to be used at once and kept nowhere."""
         return self._text
+
+
+def is_within(secret: Secret, path: str) -> bool:
+    """Tell whether a secret stands in a path, in whatever encoding.
+
+    One that is shorter than any that is given out is not looked for: it is a test's, and stands in
+    words.
+    """
+    text = secret.reveal()
+    return len(text) >= _SHORTEST and text in unquote(path)
 
 
 TokenSource: TypeAlias = Callable[[], str | Awaitable[str]]

@@ -7,6 +7,7 @@
     ├── UnsupportedOperation            the client's generation of the API has no such operation
     ├── UploadSourceError               (also a ValueError) what should be uploaded cannot be read
     ├── DownloadTargetError             (also a ValueError) what is downloaded cannot be put there
+    ├── JournalError                    the journal of a fan-out cannot be used: path
     ├── APIError                        a call that did not end well: method, path, idempotency_key
     │   ├── APIConnectionError          no answer came
     │   ├── APITimeoutError             (also a TimeoutError) no answer came in time
@@ -30,7 +31,8 @@
         ├── WebhookVerificationError    it is not signed as it should be: check
         └── WebhookPayloadError         it is no event: problems
 
-`DuvoDeprecationWarning` is a warning, told once an endpoint that the API is going to drop.
+`DuvoDeprecationWarning` is a warning, told once an endpoint that the API is going to drop, and
+`DuvoSecurityWarning` one that the key travels where others can read it.
 
 Wrong arguments are plain `ValueError` and `TypeError`, raised before anything is sent. Every error
 pickles. None holds an API key or the signature of a presigned URL.
@@ -79,6 +81,10 @@ class DuvoDeprecationWarning(DeprecationWarning):
     """
 
 
+class DuvoSecurityWarning(UserWarning):
+    """The client was told to send its credentials in the open: over `http://` beyond loopback."""
+
+
 class ConfigurationError(DuvoError, ValueError):
     """The client was told something that cannot work: a key, a URL, a time-out."""
 
@@ -88,7 +94,7 @@ class CredentialsError(ConfigurationError):
 
 
 class ClientClosedError(DuvoError):
-    """A call on a client that was closed, or closed while the call was under way."""
+    """A call on a client that is closed, is closed meanwhile, or cannot start its thread."""
 
 
 class UnsupportedOperation(DuvoError):  # noqa: N818 - a state of affairs of the API
@@ -114,6 +120,18 @@ class UploadSourceError(DuvoError, ValueError):
 
 class DownloadTargetError(DuvoError, ValueError):
     """What is downloaded cannot be put where it should go, or there is something already."""
+
+
+class JournalError(DuvoError):
+    """The journal of a fan-out cannot be used: it is in use, of another fan-out, or not writable.
+
+    Attributes:
+        path: Where it is.
+    """
+
+    def __init__(self, text: str, *, path: str) -> None:
+        super().__init__(text)
+        self.path = path
 
 
 class APIError(DuvoError):
@@ -159,8 +177,11 @@ class APIError(DuvoError):
             return f". {self.advice}"
         if self.idempotency_key is None or not self.may_have_been_done:
             return ""
+        # In both generations a run is what is started there.
+        started = self.method == "POST" and self.path.endswith("/runs")
+        what = "The run may have started" if started else "It may have been done"
         return (
-            ". It may have been done all the same; to repeat it without doing it twice pass "
+            f". {what} all the same; to repeat it without doing it twice pass "
             f"idempotency_key={self.idempotency_key!r}"
         )
 

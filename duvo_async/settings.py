@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from re import compile as regex
 from typing import Literal, Self, TypeAlias, get_args
 
 from attrs import field, frozen
 from yarl import URL
 
-from duvo_async.credentials import ClientCredentials, Secret, TokenSource
+from duvo_async.credentials import ClientCredentials, Secret, TokenSource, is_within
 from duvo_async.errors import ConfigurationError, CredentialsError
 
 APIVersion: TypeAlias = Literal["v1", "v2"]
@@ -22,6 +23,7 @@ _OTHER_VERSION = regex(r"/v[0-9]+$")
 DEFAULT_BASE_URL = "https://api.duvo.ai"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_CONNECT_TIMEOUT = 10.0
+DEFAULT_MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 MOST_SECONDS = 1e9
 """The longest time that can be asked for, some 30 years: what is longer is a mistake."""
 
@@ -42,6 +44,7 @@ class Settings:
         processes: How many processes use the key at the same time.
         webhook_url: Where the API posts the events of runs that name no other place. None for
             nowhere.
+        max_response_bytes: The largest body of an answer that is read, decompressed.
     """
 
     credentials: Credentials
@@ -53,6 +56,7 @@ class Settings:
     requests_per_minute: int | None = None
     processes: int = 1
     webhook_url: str | None = field(default=None, repr=False)
+    max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
 
     @classmethod
     def resolve(  # noqa: PLR0913 - the settings of a client
@@ -68,6 +72,7 @@ class Settings:
         requests_per_minute: int | None = None,
         processes: int = 1,
         public_url: str | None = None,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
         environ: Mapping[str, str] | None = None,
     ) -> Self:
         """Join what the caller said with the environment, and check it.
@@ -84,6 +89,7 @@ class Settings:
             requests_per_minute: None for what the API allows.
             processes: How many processes use the key.
             public_url: Where the API reaches a receiver of webhooks. None if it has none.
+            max_response_bytes: The largest body of an answer, decompressed.
             environ: The environment. None takes the process's own.
 
         Returns:
@@ -102,8 +108,14 @@ class Settings:
         elif not team_id.strip():
             raise ConfigurationError("team_id must not be empty: leave it out to have it found")
         url, version = _base_url(place, base_url)
+        credentials = _credentials(api_key, auth, env)
+        known = credentials
+        if isinstance(known, ClientCredentials):
+            known = known.client_secret
+        if isinstance(known, Secret) and is_within(known, url.raw_path):
+            raise ConfigurationError(f"the base URL ({place}) must not hold the credentials")
         return cls(
-            credentials=_credentials(api_key, auth, env),
+            credentials=credentials,
             base_url=url,
             api_version=_version(api_version, version),
             team_id=team_id,
@@ -114,7 +126,13 @@ class Settings:
             else check_count("requests_per_minute", requests_per_minute),
             processes=check_count("processes", processes),
             webhook_url=None if public_url is None else _public_url(public_url),
+            max_response_bytes=check_count("max_response_bytes", max_response_bytes),
         )
+
+    @property
+    def in_the_open(self) -> bool:
+        """Whether credentials travel unencrypted beyond this machine."""
+        return self.base_url.scheme == "http" and not _is_loopback(self.base_url.host or "")
 
 
 def _credentials(
@@ -189,6 +207,15 @@ def _base_url(name: str, text: str) -> tuple[URL, APIVersion | None]:
     if _OTHER_VERSION.search(path):
         raise ConfigurationError(f"the base URL ({name}) must not end in a version but v1 and v2")
     return url.with_path(path, encoded=True), None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _public_url(text: str) -> str:

@@ -523,6 +523,7 @@ async def test_an_api_without_discovery_says_what_to_do() -> None:
     assert len(stub.asked) == 1
 
 
+@pytest.mark.filterwarnings("ignore::duvo_async.DuvoSecurityWarning")
 async def test_nobody_is_asked_over_a_way_that_is_open_to_others() -> None:
     async with AsyncDuvo(auth=credentials(), base_url="http://duvo.invalid") as duvo:
         with pytest.raises(ConfigurationError, match="token_url="):

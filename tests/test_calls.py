@@ -269,7 +269,7 @@ async def test_no_frame_of_an_error_holds_the_key() -> None:
 
 async def test_a_client_cannot_be_pickled() -> None:
     async with AsyncDuvo(KEY) as duvo:
-        with pytest.raises(TypeError, match="make a new client"):
+        with pytest.raises(TypeError, match="make one in the process that uses it"):
             pickle.dumps(duvo)
 
 
@@ -415,6 +415,7 @@ async def test_cancelling_a_call_leaves_the_client_usable() -> None:
         assert (await duvo.runs.get(RUN_ID)).id == RUN_ID
 
 
+@pytest.mark.filterwarnings("ignore::duvo_async.DuvoSecurityWarning")
 async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serve(run_answer()) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)

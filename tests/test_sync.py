@@ -135,7 +135,7 @@ def test_a_page_costs_one_crossing(
     run = duvo.runs.execute(emulator.add_agent([Say(str(n)) for n in range(120)]))
     bridge = duvo._bridge  # noqa: SLF001 - counts its uses
     counted = Mock(side_effect=bridge.run)
-    monkeypatch.setattr(bridge, "run", counted)
+    monkeypatch.setattr(type(bridge), "run", counted)
     assert len(list(duvo.runs.messages(run.id))) == 120
     assert counted.call_count == 5  # three pages, the end, and the closing
 
@@ -277,6 +277,7 @@ def test_an_iterator_may_be_collected_in_the_loop(emulator: Emulator, duvo: Duvo
     assert duvo.health()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed blocking client:ResourceWarning")
 def test_what_a_client_made_keeps_it_alive(emulator: Emulator) -> None:
     def runs() -> Runs:
         return Duvo(emulator.api_key, base_url=emulator.url).runs

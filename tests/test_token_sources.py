@@ -72,7 +72,7 @@ async def test_what_a_callable_gives_is_checked(given: str, problem: str) -> Non
 
 @pytest.mark.parametrize("given", [None, b"secret-1", 7])
 async def test_what_a_callable_gives_is_text(given: object) -> None:
-    async with AsyncDuvo(auth=source_of(given), base_url="http://duvo.invalid") as duvo:
+    async with AsyncDuvo(auth=source_of(given), base_url="https://duvo.invalid") as duvo:
         with pytest.raises(TypeError, match="must return a string") as caught:
             await duvo.runs.get(RUN_ID)
     assert "secret" not in told_by(caught.value)
@@ -82,7 +82,7 @@ async def test_what_a_callable_raises_goes_through() -> None:
     def fail() -> str:
         raise LookupError("the vault is closed")
 
-    async with AsyncDuvo(auth=fail, base_url="http://duvo.invalid") as duvo:
+    async with AsyncDuvo(auth=fail, base_url="https://duvo.invalid") as duvo:
         with pytest.raises(LookupError, match="vault"):
             await duvo.runs.get(RUN_ID)
 

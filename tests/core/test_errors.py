@@ -25,6 +25,7 @@ from duvo_async import (
     HumanRequest,
     HumanRequestPending,
     HumanRequestType,
+    JournalError,
     NotFoundError,
     PayloadTooLargeError,
     PermissionDeniedError,
@@ -122,6 +123,7 @@ EXAMPLES: list[DuvoError] = [
     UnsupportedOperation("teams", version="v2"),
     UploadSourceError("words"),
     DownloadTargetError("words"),
+    JournalError("words", path="batch.journal"),
     APIError("words", **CALL),
     APIConnectionError("words", **CALL),
     APITimeoutError("words", **CALL),
@@ -349,8 +351,20 @@ def test_attempts_are_told_when_there_were_several(error: DuvoError) -> None:
 )
 def test_what_may_have_been_done_says_how_to_repeat_it(kind: type[APIError]) -> None:
     error = next(each for each in EXAMPLES if type(each) is kind)
-    assert "It may have been done all the same" in str(error)
+    assert "The run may have started all the same" in str(error)
     assert "idempotency_key='key-1'" in str(error)
+    error = copy.copy(error)
+    error.method = "PUT"
+    assert "It may have been done all the same" in str(error)
+
+
+@pytest.mark.parametrize("path", ["/v1/runs", "/v2/teams/t/runs"])
+def test_of_a_start_it_says_that_the_run_may_have_started(path: str) -> None:
+    start = APIConnectionError("gone", method="POST", path=path, idempotency_key="key-1")
+    assert "The run may have started all the same" in str(start)
+    assert "idempotency_key='key-1'" in str(start)
+    start.may_have_been_done = False
+    assert "may have" not in str(start)
 
 
 def test_an_answer_that_cannot_be_read_says_how_to_repeat_the_call() -> None:

@@ -333,6 +333,7 @@ def test_a_single_run_without_news_is_read_each_30_s_while_ends_are_announced() 
     assert rest(rig.schedule, 5.0) == pytest.approx(30.0)
 
 
+@pytest.mark.once
 def test_looking_without_news_takes_at_most_30_percent_of_the_budget() -> None:
     rig = Rig(*(n / 1000 for n in range(10_000)))
     while isinstance(rig.schedule.next(10.0)[0], Page):

@@ -13,7 +13,7 @@ from attrs import define
 
 from duvo_async._callbacks import caller, invoke
 from duvo_async.answering import Answers, OnHumanRequest
-from duvo_async.errors import ClientClosedError, HumanRequestPending, WaitTimeout
+from duvo_async.errors import ClientClosedError, DuvoError, HumanRequestPending, WaitTimeout
 from duvo_async.models import HumanAnswer, HumanRequest, Run, RunOutcome, StopResult
 from duvo_async.watching import Watcher
 
@@ -38,6 +38,14 @@ class Feed(Protocol):
 
     async def end(self, *, lose_none: bool) -> None:
         """Start no more; wait for the starts that were sent if none may be lost sight of."""
+        ...
+
+    async def close(self) -> None:
+        """Keep what should outlast the batch. Nothing is told of its runs any more.
+
+        Raises:
+            DuvoError: Not all of it is kept.
+        """
         ...
 
 
@@ -86,6 +94,7 @@ class Batch:
         outstanding: How many runs are waited for.
         blocking: Whether the caller is a thread that waits for each step.
         on_room: Called when a run has ended.
+        on_end: Called with the position of its input and a run that is in its last status.
     """
 
     def __init__(
@@ -116,6 +125,7 @@ class Batch:
         self.outstanding: int = 0
         self.blocking: bool = False
         self.on_room: Callable[[], None] | None = None
+        self.on_end: Callable[[int, Run], None] | None = None
 
     # --- the caller's side -----------------------------------------------------------------------
 
@@ -218,6 +228,10 @@ class Batch:
             await _stop_all([slot.run_id for slot in left], self._stop)
         for slot in left:
             self.finish(slot, error=ClientClosedError(f"the client was closed; the run {what}"))
+        try:
+            await feed.close()
+        except DuvoError as error:
+            self._failure = self._failure or error
 
     # --- the runs' side --------------------------------------------------------------------------
 
@@ -243,6 +257,11 @@ class Batch:
     def add_failure(self, index: int, error: Exception) -> None:
         """Tell that there is no run for an input."""
         self._outcomes.append(RunOutcome(index=index, run_id=None, run=None, error=error))
+        self.ring()
+
+    def add_ended(self, index: int, run: Run) -> None:
+        """Tell of a run that is known to have ended."""
+        self._outcomes.append(RunOutcome(index=index, run_id=run.id, run=run))
         self.ring()
 
     def told(self, slot: _Slot, run: Run) -> bool:
@@ -276,11 +295,14 @@ class Batch:
         self.outstanding -= 1
         if self.on_room is not None:
             self.on_room()
+        run = slot.run if isinstance(slot.run, Run) else None
+        if self.on_end is not None and run is not None and run.is_terminal:
+            self.on_end(slot.index, run)
         self._outcomes.append(
             RunOutcome(
                 index=slot.index,
                 run_id=slot.run_id,
-                run=slot.run if isinstance(slot.run, Run) else None,
+                run=run,
                 human_request=human_request,
                 error=error,
             )

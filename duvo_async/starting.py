@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+from uuid import uuid4
 
 from duvo_async._callbacks import invoke
 from duvo_async._inputs import Inputs
@@ -14,6 +15,9 @@ from duvo_async.errors import ClientClosedError
 from duvo_async.fanout import Batch
 from duvo_async.models import Run
 from duvo_async.watching import Watcher
+
+if TYPE_CHECKING:
+    from duvo_async.journaling import Journal
 
 _T = TypeVar("_T")
 
@@ -52,6 +56,9 @@ class Given:
     async def end(self, *, lose_none: bool) -> None:
         """Add no more."""
 
+    async def close(self) -> None:
+        """Keep nothing."""
+
 
 class Starts:
     """Runs that are started, each with an input of its own.
@@ -61,8 +68,10 @@ class Starts:
         watcher: Leaves the budget to the starts.
         messages: What to tell each run. None among them tells nothing.
         idempotency_keys: A key for each. None makes them.
-        call: Makes the call that starts a run with a message and a key.
+        call: Makes the call that starts a run with a message, a key and a webhook URL.
+        webhook_url: Where the API posts the events of the runs. None for nowhere.
         max_outstanding: How many runs may be started and not ended. None for any number.
+        journal: Keeps what is started and how it ends, and knows what was. None keeps nothing.
     """
 
     def __init__(  # noqa: PLR0913 - what runs are started with
@@ -71,16 +80,20 @@ class Starts:
         watcher: Watcher,
         messages: Inputs[str | None],
         idempotency_keys: Inputs[str] | None,
-        call: Callable[[str | None, str | None], Call[Run]],
+        call: Callable[[str | None, str | None, str | None], Call[Run]],
         *,
+        webhook_url: str | None,
         max_outstanding: int | None,
+        journal: "Journal | None",
     ) -> None:
         self._session = session
         self._watcher = watcher
         self._messages = messages
         self._keys = idempotency_keys
         self._call = call
+        self._webhook_url = webhook_url
         self._max_outstanding = max_outstanding
+        self._journal = journal
         self._tasks: set[asyncio.Task[None]] = set()
         self._sent: set[asyncio.Task[None]] = set()
         self._room: asyncio.Future[None] | None = None
@@ -96,15 +109,20 @@ class Starts:
     async def feed(self, batch: Batch) -> None:
         """Read the inputs, and start a run with each."""
         keys = None if self._keys is None else _numbered(self._keys, batch)
+        if self._journal is not None:
+            await self._journal.open()
+            batch.on_end = self._journal.ended
         self._watcher.add_starter(self._to_start)
         try:
             await self._make_room(batch)
             async for index, message in _numbered(self._messages, batch):
                 self._read = index + 1
                 key = None if keys is None else await _next_key(keys, index)
-                self._begin(batch, index, message, key)
+                await self._take(batch, index, message, key)
                 await self._make_room(batch)
             self._total = self._read
+            if self._journal is not None:
+                await self._journal.complete(self._read)
         finally:
             self._watcher.remove_starter(self._to_start)
 
@@ -113,6 +131,11 @@ class Starts:
         for task in self._tasks - (self._sent if lose_none else set()):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Write what is left of the journal."""
+        if self._journal is not None:
+            await self._journal.close()
 
     def _to_start(self) -> float:
         """Guess how many starts are still to come: of an unknown number, as many as there were."""
@@ -132,8 +155,35 @@ class Starts:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
-    def _begin(self, batch: Batch, index: int, message: str | None, key: str | None) -> None:
-        task = asyncio.create_task(self._start(batch, index, message, key))
+    async def _take(self, batch: Batch, index: int, message: str | None, key: str | None) -> None:
+        """Go on with an input from where it stands, which for a new one is the beginning."""
+        own_key = key is not None
+        key = str(uuid4()) if key is None else key
+        try:
+            call = self._keyed_call(message, key, self._webhook_url)
+        except Exception as error:  # noqa: BLE001 - one input's trouble never ends the others
+            batch.add_failure(index, error)
+            return
+        if self._journal is None:
+            self._begin(batch, index, call)
+            return
+        entry = await self._journal.enter(
+            index, message, key, webhook_url=self._webhook_url, own_key=own_key
+        )
+        if entry.run is not None:
+            batch.add_ended(index, entry.run)
+        elif entry.run_id is not None:
+            batch.add(index, entry.run_id)
+        else:
+            call = self._keyed_call(message, entry.idempotency_key, entry.webhook_url)
+            self._begin(batch, index, call)
+
+    def _keyed_call(self, message: str | None, key: str, webhook_url: str | None) -> Call[Run]:
+        call = self._call(message, key, webhook_url)
+        return Call(keyed(call.request), call.decode)
+
+    def _begin(self, batch: Batch, index: int, call: Call[Run]) -> None:
+        task = asyncio.create_task(self._start(batch, index, call))
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -144,14 +194,14 @@ class Starts:
 
         task.add_done_callback(ended)
 
-    async def _start(self, batch: Batch, index: int, message: str | None, key: str | None) -> None:
+    async def _start(self, batch: Batch, index: int, call: Call[Run]) -> None:
+        sent = False
         try:
-            call = self._call(message, key)
-            call = Call(keyed(call.request), call.decode)
             turn: int | None = await self._session.turns.wait(Lane.START)
             task = asyncio.current_task()
             if task is not None:
                 self._sent.add(task)
+            sent = True
 
             def attempt(number: int) -> Awaitable[Run]:
                 nonlocal turn
@@ -160,13 +210,30 @@ class Starts:
 
             run = await self._session.retrying(attempt, repeatable=True)
         except asyncio.CancelledError:
-            closed = "the client was closed while the run was being started"
-            batch.add_failure(index, ClientClosedError(closed))
+            text = _cut_off(call, sent=sent, kept=self._journal is not None)
+            batch.add_failure(index, ClientClosedError(text))
             raise
         except Exception as error:  # noqa: BLE001 - one input's trouble never ends the others
             batch.add_failure(index, error)
         else:
+            if self._journal is not None:
+                self._journal.started(index, run.id)
             batch.add(index, run)
+
+
+def _cut_off(call: Call[Run], *, sent: bool, kept: bool) -> str:
+    """Say what became of a start that the client's end cut off."""
+    if not sent:
+        return "the client was closed before the run was started"
+    how = (
+        "go on with the journal"
+        if kept
+        else f"pass idempotency_key={call.request.idempotency_key!r}"
+    )
+    return (
+        "the client was closed while the run was being started. It may have started; to start it "
+        f"without doing it twice {how}"
+    )
 
 
 async def _next_key(keys: AsyncIterator[tuple[int, str]], index: int) -> str:

@@ -24,7 +24,12 @@ from duvo_async.mirrors import (
     Teams,
 )
 from duvo_async.models import JSON, APIResponse, RateLimit
-from duvo_async.settings import DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, APIVersion
+from duvo_async.settings import (
+    DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_MAX_RESPONSE_BYTES,
+    DEFAULT_TIMEOUT,
+    APIVersion,
+)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -70,6 +75,9 @@ class Duvo(Mirror[AsyncDuvo]):
         public_url: Where the API reaches that receiver. `start`, `execute` and `map` give it to the
             API with each run that names no other `webhook_url`. None leaves it to these, or to a
             webhook of the workspace.
+        max_response_bytes: The largest body of an answer that is read, in bytes after it was
+            decompressed; 64 MiB by default. A larger one is a `ResponseDecodeError`, and read no
+            further. Downloads to files have no limit.
 
     Attributes:
         runs: Runs: start them, wait for them, answer them.
@@ -112,6 +120,7 @@ class Duvo(Mirror[AsyncDuvo]):
         retry: RetryPolicy | None = None,
         webhooks: HintSource | None = None,
         public_url: str | None = None,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
     ) -> None:
         mirrored = AsyncDuvo(
             api_key,
@@ -126,6 +135,7 @@ class Duvo(Mirror[AsyncDuvo]):
             retry=retry,
             webhooks=webhooks,
             public_url=public_url,
+            max_response_bytes=max_response_bytes,
         )
         self._mirror(Bridge(mirrored.close), mirrored)
 

@@ -3,6 +3,9 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from duvo_async import _operations
 from duvo_async._callbacks import invoke
@@ -29,11 +32,14 @@ from duvo_async.models import (
     RunSummary,
     StopResult,
 )
-from duvo_async.settings import check_count
+from duvo_async.settings import Settings, check_count
 from duvo_async.starting import Given, Starts
 from duvo_async.uploading import Manner, OnProgress
 from duvo_async.waiting import OnUpdate, Waits, check_wait
 from duvo_async.watching import Watcher
+
+if TYPE_CHECKING:
+    from duvo_async.journaling import Journal
 
 
 class AsyncRuns:
@@ -48,10 +54,11 @@ class AsyncRuns:
         session: Session,
         filler: Filler,
         watcher: Watcher,
-        default_webhook_url: str | None = None,
+        settings: Settings,
     ) -> None:
         self._session = session
-        self._default_webhook_url = default_webhook_url
+        self._base_url, self._api_version = str(settings.base_url), settings.api_version
+        self._default_webhook_url = settings.webhook_url
         self._filler = filler
         self._watcher = watcher
         self._answers = Answers(session)
@@ -332,6 +339,7 @@ class AsyncRuns:
         on_human_request: OnHumanRequest | None = None,
         idempotency_keys: Inputs[str] | None = None,
         stop_on_exit: bool = False,
+        journal: str | PathLike[str] | None = None,
     ) -> AsyncItems[RunOutcome]:
         """Start a run with each message, and wait for all: `async for outcome in duvo.runs.map(…)`.
 
@@ -352,6 +360,15 @@ class AsyncRuns:
                 runs are started. None makes a key for each start.
             stop_on_exit: Whether to stop the runs that have not ended when the iteration is left
                 early, or the client closed, which takes a request each. Else they go on.
+            journal: A file that keeps each input's idempotency key before its start is sent, then
+                its run, then how that ended. With the same file, agent and messages a process that
+                was killed is gone on with: no run is started twice, and those that have ended are
+                outcomes at once: failed and stopped ones too, such as those that `stop_on_exit`
+                stopped. What has not ended is done again: starts that failed, questions that
+                nobody answered, waits that took too long; `timeout` begins anew. A start whose
+                answer was lost is sent again as it was, with its key, which does nothing twice
+                for as long as the API remembers keys. It is one process's at a time; the messages
+                are in it in the open, for its owner to read alone. None keeps nothing.
 
         Returns:
             An async iterable of one outcome for each message, in the order in which they end. An
@@ -361,6 +378,8 @@ class AsyncRuns:
         Raises:
             ValueError: An argument is empty or out of range.
             TypeError: `messages` is a string, or cannot be iterated over.
+            JournalError: The journal is in use, of another agent or other messages, or cannot be
+                written; as the outcomes are read, and nothing that it does not hold is started.
         """
         check_wait(timeout, on_human_request=on_human_request)
         check_inputs("messages", messages)
@@ -369,18 +388,20 @@ class AsyncRuns:
         if max_outstanding is not None:
             check_count("max_outstanding", max_outstanding)
 
-        def start(message: str | None, key: str | None) -> Call[Run]:
+        def start(message: str | None, key: str | None, webhook_url: str | None) -> Call[Run]:
             return _operations.start_run(
                 self._session.routes,
                 agent_id=agent_id,
                 message=message,
                 sandbox_id=sandbox_id,
-                webhook_url=self._webhook_url(webhook_url),
+                webhook_url=webhook_url,
                 idempotency_key=key,
             )
 
-        start(None, None)  # wrong arguments fail here
+        webhook_url = self._webhook_url(webhook_url)
+        start(None, None, webhook_url)  # wrong arguments fail here
         stop = self.stop if stop_on_exit else None
+        path = None if journal is None else _journal_path(journal)
 
         def outcomes() -> AsyncGenerator[Sequence[RunOutcome], None]:
             starts = Starts(
@@ -389,7 +410,9 @@ class AsyncRuns:
                 messages,
                 idempotency_keys,
                 start,
+                webhook_url=webhook_url,
                 max_outstanding=max_outstanding,
+                journal=None if path is None else self._journal(path, agent_id, sandbox_id),
             )
             return self._batch(timeout, on_human_request, stop).outcomes(starts)
 
@@ -552,6 +575,13 @@ class AsyncRuns:
             stop=stop,
         )
 
+    def _journal(self, path: Path, agent_id: str, sandbox_id: str | None) -> "Journal":
+        # Loaded only when it is used, and SQLite with it.
+        from duvo_async._journal_file import JournalBatch  # noqa: PLC0415
+        from duvo_async.journaling import Journal  # noqa: PLC0415
+
+        return Journal(path, JournalBatch(self._base_url, self._api_version, agent_id, sandbox_id))
+
     def _webhook_url(self, given: str | None) -> str | None:
         return self._default_webhook_url if given is None else given
 
@@ -578,3 +608,13 @@ class AsyncRuns:
                 return
             # Once the run is seen to have ended, one more look finds what it said last.
             ended = await self._waits.pause(run_id)
+
+
+def _journal_path(journal: str | PathLike[str]) -> Path:
+    if not isinstance(journal, (str, PathLike)) or not isinstance(fspath(journal), str):
+        raise TypeError(f"journal must be a path, not {type(journal).__name__}")
+    if not fspath(journal):
+        raise ValueError("journal must not be empty: leave it out to keep none")
+    if "\0" in fspath(journal):
+        raise ValueError("journal must be a path, which has no NUL in it")
+    return Path(journal).absolute()  # where it is now, wherever the process goes meanwhile

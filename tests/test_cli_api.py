@@ -15,6 +15,8 @@ from duvo_async.cli.inputs import InputError
 from duvo_async.emulator import AskApproval, AskQuestions, Emulator, Option, Question, Say
 from tests.support.shell import piped, shell, terminal
 
+pytestmark = pytest.mark.once
+
 UNKNOWN = "550e8400-e29b-41d4-a716-446655440000"
 
 

@@ -37,6 +37,8 @@ from tests.support.shell import piped, shell, terminal
 if TYPE_CHECKING:
     import subprocess
 
+pytestmark = pytest.mark.once
+
 NOWHERE = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = Run(
@@ -120,8 +122,8 @@ def starts(emulator: Emulator) -> int:
 # --- the file ------------------------------------------------------------------------------------
 
 
-def read(path: str, *, as_json: bool = False) -> tuple[list[str], list[str]]:
-    async def all_of() -> tuple[list[str], list[str]]:
+def read(path: str, *, as_json: bool = False) -> tuple[list[str | None], list[str]]:
+    async def all_of() -> tuple[list[str | None], list[str]]:
         found, keys = [], []
         messages = Messages(path, as_json=as_json)
         async for message in messages:
@@ -683,3 +685,117 @@ def test_local_runs_end_with_the_command() -> None:
     assert process.returncode == 130
     assert "go on" not in errors
     assert "Traceback" not in errors
+
+
+def test_a_journal_is_gone_on_with(emulator: Emulator, agent: str, tmp_path: Path) -> None:
+    path, journal = written(tmp_path, "a", "fail", "b"), str(tmp_path / "my journal")
+    words = ("map", agent, "--messages", path, "--journal", journal, "--json")
+    first = shell(*words, emulator=emulator)
+    assert (first.returncode, first.stderr) == (1, "")
+    asked = len(emulator.requests)
+    for again in (words, ("resume", journal, "--json")):
+        done = shell(*again, emulator=emulator)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert sorted(done.stdout.splitlines()) == sorted(first.stdout.splitlines())
+    assert len(emulator.requests) == asked
+
+
+def test_a_journal_keeps_all_messages_before_the_first_start(
+    emulator: Emulator, agent: str, tmp_path: Path
+) -> None:
+    journal = tmp_path / "j"
+    words = ("map", agent, "--messages", "-", "--journal", str(journal), "--max-outstanding", "1")
+    with piped(*words, emulator=emulator) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("a\nslow\nb\n")
+        process.stdin.close()
+        assert process.stdout.readline().startswith("0 ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.stderr is not None
+        assert f"to go on: duvo-async resume {journal}" in process.stderr.read()
+    done = shell("resume", str(journal), "--timeout", "3", "--json", emulator=emulator)
+    documents = {each["index"]: each for each in map(json.loads, done.stdout.splitlines())}
+    assert [documents[index]["status"] for index in (0, 2)] == ["completed", "completed"]
+    assert documents[1]["error"]["type"] == "WaitTimeout"
+    runs = [each for each in emulator.requests if each.method == "POST"]
+    assert len({each.idempotency_key for each in runs}) == 3
+
+
+def test_a_second_process_is_told_that_the_journal_is_in_use(
+    emulator: Emulator, agent: str, tmp_path: Path
+) -> None:
+    journal = str(tmp_path / "j")
+    words = ("map", agent, "--messages", written(tmp_path, "a", "slow"), "--journal", journal)
+    with piped(*words, emulator=emulator) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("0 ")
+        second = shell("resume", journal, emulator=emulator)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert "is in use by another process" in second.stderr
+
+
+def test_a_journal_that_lacks_an_input_is_left_as_it_is(
+    emulator: Emulator, agent: str, tmp_path: Path
+) -> None:
+    journal = tmp_path / "j"
+    with Duvo(emulator.api_key, base_url=emulator.url) as duvo:
+        assert len(list(duvo.runs.map(agent, ["a", "", "c"], journal=journal))) == 3
+    before = journal.read_bytes()
+    done = shell("resume", str(journal), emulator=emulator)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "lacks inputs that were wrong: go on with the program" in done.stderr
+    assert journal.read_bytes() == before
+
+
+def test_keys_of_a_file_are_those_of_its_journal(
+    emulator: Emulator, agent: str, tmp_path: Path
+) -> None:
+    file, journal = tmp_path / "m.jsonl", str(tmp_path / "j")
+    file.write_text('{"message": "a", "idempotency_key": "k1"}\n')
+    words = ("map", agent, "--messages", str(file), "--journal", journal)
+    assert shell(*words, emulator=emulator).returncode == 0
+    assert shell("resume", journal, emulator=emulator).returncode == 0
+    assert [each.idempotency_key for each in emulator.requests if each.method == "POST"] == ["k1"]
+    file.write_text('{"message": "a", "idempotency_key": "k2"}\n')
+    done = shell(*words, emulator=emulator)
+    assert (done.returncode, "is of other inputs" in done.stderr) == (1, True)
+
+
+def test_starts_that_are_all_refused_end_a_journalled_fan_out_as_any(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    path, journal = written(tmp_path, *"abcdefghij" * 20), str(tmp_path / "j")
+    words = ("map", NOWHERE, "--messages", path, "--journal", journal)
+    done = shell(*words, emulator=emulator)
+    assert done.returncode == 3
+    assert "was not read to its end: starts were refused" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shell("resume", journal, emulator=emulator).returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["map", "--local", "--messages", "{file}", "--journal", "{new}"], 1, "--local has none"),
+        (["map", NOWHERE, "--messages", "{file}", "--journal", "{file}"], 1, "is no journal"),
+        (
+            ["map", NOWHERE, "--messages", "{file}", "--journal", "/nowhere/j"],
+            1,
+            "cannot be opened",
+        ),
+        (["map", "", "--messages", "{file}", "--journal", "{new}"], 1, "agent_id"),
+        (["resume", "{file}"], 1, "is no journal"),
+        (["resume", "{new}"], 1, "does not exist"),
+        (["resume"], 1, "Missing argument"),
+    ],
+)
+def test_what_is_no_journal(
+    emulator: Emulator, tmp_path: Path, words: list[str], code: int, text: str
+) -> None:
+    places = {"file": written(tmp_path, "a"), "new": str(tmp_path / "new")}
+    done = shell(*(word.format(**places) for word in words), emulator=emulator)
+    assert done.returncode == code
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr

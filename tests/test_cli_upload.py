@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import subprocess
 
 
+pytestmark = pytest.mark.once
+
+
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     with Emulator(requests_per_minute=100_000) as running:

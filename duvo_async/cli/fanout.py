@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequen
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from shlex import quote
 from typing import TypeAlias
 
 from attrs import define, evolve, field
@@ -24,6 +26,7 @@ from duvo_async.cli.job import (
     Settings,
     exit_code,
 )
+from duvo_async.cli.journal import PlannedMessages
 from duvo_async.cli.outcomes import OutcomeView
 from duvo_async.cli.output import abandon_output
 from duvo_async.cli.progress import Numbers, compute, counted
@@ -83,13 +86,14 @@ class Fanout:
     """What the user asked for, and what has become of it so far."""
 
     settings: Settings
-    messages: Messages
+    messages: Messages | PlannedMessages
     sandbox_id: str | None
     max_outstanding: int | None
     timeout: float | None
     stop_on_exit: bool
     answers: Answers
     view: OutcomeView
+    journal: Path | None = None
     _began: float = field(factory=time.monotonic, init=False)
     _counts: Mapping[str, int] = field(factory=dict[str, int], init=False)
     _codes: set[int] = field(factory=set[int], init=False)
@@ -155,6 +159,7 @@ class Fanout:
                 on_human_request=self.answers,
                 idempotency_keys=self.messages.keys,
                 stop_on_exit=self.stop_on_exit,
+                journal=self.journal,
             ).pages()
             self.view.open(self.numbers)
             try:
@@ -167,8 +172,12 @@ class Fanout:
                 raise BrokenPipeError
 
     async def _take_all(self, outcomes: _Pages) -> None:
-        while not self._unread and (page := await self._next(outcomes)):
-            self._take(page)
+        try:
+            while not self._unread and (page := await self._next(outcomes)):
+                self._take(page)
+        except InputError:
+            if not self.messages.stopped:
+                raise
 
     async def _next(self, outcomes: _Pages) -> Sequence[RunOutcome]:
         """Wait for outcomes; cancelling it loses none of them."""
@@ -222,6 +231,8 @@ class Fanout:
         )
         if text:
             self.view.note(text)
+        if self.journal is not None:
+            self.view.note(f"to go on: duvo-async resume {quote(str(self.journal))}")
         what = "was told to stop" if self._stopped else "goes on"
         error = ClientClosedError(f"interrupted; the run {what}")
         try:

@@ -38,7 +38,7 @@ class Input:
         key: Its idempotency key. None when the file gives none.
     """
 
-    message: str
+    message: str | None
     key: str | None = None
 
 
@@ -184,6 +184,7 @@ class Messages:
     Attributes:
         name: What the file is called in what people read.
         keys: The idempotency key of the message that was read last, whenever it is asked.
+        given_key: The one that the file gives that message. None when it gives none.
         stopped: Whether it was stopped before its end.
     """
 
@@ -195,6 +196,7 @@ class Messages:
         self._parser = Parser(self.name, as_json=as_json)
         self._read = 0
         self._key = ""
+        self.given_key: str | None = None
         self.stopped: bool = False
         self._block: asyncio.Future[bytes] | None = None
         self.keys: AsyncIterator[str] = self._keys()
@@ -218,7 +220,7 @@ class Messages:
         """Read on from where it stands."""
         return self
 
-    async def __anext__(self) -> str:
+    async def __anext__(self) -> str | None:
         """Read a message.
 
         Raises:
@@ -230,6 +232,7 @@ class Messages:
                 found = self._parser.parse(line)
                 if found is not None:
                     self._read += 1
+                    self.given_key = found.key
                     self._key = found.key if found.key is not None else str(uuid4())
                     return found.message
             elif self._lines.ended:

@@ -26,6 +26,7 @@ from duvo_async.cli.output import (
     on_terminal,
     printable,
 )
+from duvo_async.cli.termination import terminated
 from duvo_async.cli.uploads import Extent, FileEntries, OnProgress, Uploads, summary
 
 
@@ -69,7 +70,7 @@ class View(Uploads):
 
     def wants_stopped(self, run: Run) -> bool:
         """Ask, after Ctrl-C, whether to stop the run; where nobody can be asked it goes on."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if terminated() or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
         try:
             return Confirm.ask(

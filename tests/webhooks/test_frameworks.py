@@ -131,16 +131,25 @@ def flask_with_receiver(receiver: WebhookReceiver, seen: list[WebhookEvent]) -> 
 
 ASKED = written("human_request_created", title="Pay \u20ac 4,711?")
 SIGNED = 1_700_000_000
-CASES: dict[str, tuple[bytes, dict[str, str], int]] = {
-    "signed": (ASKED, sign(ASKED, SECRET), 200),
-    "forged": (ASKED, sign(ASKED, "forged"), 401),
-    "unsigned": (ASKED, {}, 401),
-    "stale": (ASKED, sign(ASKED, SECRET, now=SIGNED), 401),
-    "written again": (json.dumps(json.loads(ASKED), indent=1).encode(), sign(ASKED, SECRET), 401),
-    "no event": (b"[]", sign(b"[]", SECRET), 400),
-    "empty": (b"", sign(b"", SECRET), 400),
-}
-"""What is delivered, and the status of the answer."""
+CASES = ["signed", "forged", "unsigned", "stale", "written again", "no event", "empty"]
+
+
+def case_of(name: str) -> tuple[bytes, dict[str, str], int]:
+    """Give what is delivered, signed just now, and the status of the answer."""
+    cases = {
+        "signed": (ASKED, sign(ASKED, SECRET), 200),
+        "forged": (ASKED, sign(ASKED, "forged"), 401),
+        "unsigned": (ASKED, {}, 401),
+        "stale": (ASKED, sign(ASKED, SECRET, now=SIGNED), 401),
+        "written again": (
+            json.dumps(json.loads(ASKED), indent=1).encode(),
+            sign(ASKED, SECRET),
+            401,
+        ),
+        "no event": (b"[]", sign(b"[]", SECRET), 400),
+        "empty": (b"", sign(b"", SECRET), 400),
+    }
+    return cases[name]
 
 
 def titles(events: list[WebhookEvent]) -> list[object]:
@@ -155,7 +164,7 @@ TAKEN = [("human_request_created", RUN_ID, "Pay \u20ac 4,711?")]
 @pytest.mark.parametrize("make", [starlette_by_hand, fastapi_by_hand])
 async def test_asgi_by_hand(make: Callable[[list[WebhookEvent]], Application], case: str) -> None:
     seen: list[WebhookEvent] = []
-    body, headers, status = CASES[case]
+    body, headers, status = case_of(case)
     assert await deliver(make(seen), body, headers) == status
     assert titles(seen) == TAKEN * (status == 200)
 
@@ -172,7 +181,7 @@ async def test_asgi_with_a_receiver(make: MakeApp, case: str) -> None:
         seen.append(event)
 
     app = make(receiver)
-    body, headers, status = CASES[case]
+    body, headers, status = case_of(case)
     for _ in range(2):
         assert await deliver(app, body, headers) == status
     await receiver.drain()
@@ -183,7 +192,7 @@ async def test_asgi_with_a_receiver(make: MakeApp, case: str) -> None:
 def test_flask_by_hand(case: str) -> None:
     seen: list[WebhookEvent] = []
     client = flask_by_hand(seen).test_client()
-    body, headers, status = CASES[case]
+    body, headers, status = case_of(case)
     assert client.post("/duvo", data=body, headers=headers).status_code == status
     assert titles(seen) == TAKEN * (status == 200)
 
@@ -195,7 +204,7 @@ def test_flask_with_a_receiver(case: str) -> None:
     receiver = WebhookReceiver(SECRET)
     receiver.subscribe(lambda run_id, waits: hints.append((run_id, waits)))
     client = flask_with_receiver(receiver, seen).test_client()
-    body, headers, status = CASES[case]
+    body, headers, status = case_of(case)
     for _ in range(2):
         assert client.post("/duvo", data=body, headers=headers).status_code == status
     assert titles(seen) == TAKEN * (status == 200)

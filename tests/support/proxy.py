@@ -118,12 +118,12 @@ class Proxy:
         await asyncio.gather(*left, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with _closing(writer):
+        async with closing_writer(writer):
             try:
                 while await self._exchange(reader, writer):
                     pass
             except (ConnectionError, asyncio.IncompleteReadError):  # a fault, or the client left
-                _reset(writer)
+                reset(writer)
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; tell whether the connection is good for another."""
@@ -160,11 +160,11 @@ class Proxy:
         """Pass a request on, over a connection of its own, and wait for the whole answer."""
         place = urlsplit(self.server)
         answers, server = await asyncio.open_connection(place.hostname, place.port)
-        async with _closing(server):
+        async with closing_writer(server):
             server.write(head.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n")
             await _take(reader, seen, fault, server)
             if fault.kind == "cut":
-                _reset(server)
+                reset(server)
                 raise ConnectionResetError
             if fault.kind == "stall":
                 await asyncio.get_running_loop().create_future()  # until the proxy is closed
@@ -226,7 +226,7 @@ def _part(answer: bytes, share: float) -> bytes:
 
 
 @asynccontextmanager
-async def _closing(writer: asyncio.StreamWriter) -> AsyncGenerator[None, None]:
+async def closing_writer(writer: asyncio.StreamWriter) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
@@ -235,7 +235,7 @@ async def _closing(writer: asyncio.StreamWriter) -> AsyncGenerator[None, None]:
             await writer.wait_closed()
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
+def reset(writer: asyncio.StreamWriter) -> None:
     with suppress(OSError):  # the client has left already
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     writer.transport.abort()

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -11,6 +11,7 @@ from hypothesis import settings
 from duvo_async import AsyncDuvo, RetryPolicy
 from duvo_async._turns import forget_all
 from duvo_async.emulator import Emulator
+from tests.support.sweep import Sweep, look_at_journals, sweeping
 from tests.support.virtual_time import VirtualTimeLoop, threads_hold_the_clock, wall_clock
 
 settings.register_profile("quick", max_examples=20)  # --hypothesis-profile quick
@@ -28,6 +29,35 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "_proxy"
         ):
             monkeypatch.delenv(name)
+
+
+_SWEEP = pytest.StashKey[Sweep]()
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_shows(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that lets a key, a token or a signature be seen."""
+    if request.node.get_closest_marker("unswept"):
+        yield
+        return
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    with sweeping() as sweep:
+        request.node.stash[_SWEEP] = sweep
+        yield
+        if folder is not None:
+            look_at_journals(sweep, folder)
+    assert not sweep.judge()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if _SWEEP in item.stash:
+        for name, text in report.sections:
+            item.stash[_SWEEP].look(name, text)
+    return report
 
 
 @pytest.fixture(autouse=True)

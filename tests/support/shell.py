@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import cast
 
 import pytest
 from attrs import define, field
@@ -56,10 +58,35 @@ def piped(*words: str, emulator: Emulator | None = None) -> Iterator["subprocess
         text=True,
         bufsize=1,
     ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout = output = _Watched(cast("TextIOWrapper", process.stdout).detach())
+        process.stderr = errors = _Watched(cast("TextIOWrapper", process.stderr).detach())
         try:
             yield process
         finally:
             process.kill()
+            for pipe in (output, errors):
+                if not pipe.closed:
+                    pipe.read()  # what the test did not care for
+
+
+class _Watched(TextIOWrapper):
+    """A pipe that tells what comes out of it."""
+
+    def read(self, size: int | None = -1, /) -> str:
+        text = super().read(size)
+        shown(text)
+        return text
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]  # as its base does
+        text = super().readline(size)
+        shown(text)
+        return text
+
+
+def shown(text: str, /) -> None:
+    """Do nothing with what a command shows; a sweep looks at it here."""
 
 
 @define
@@ -105,7 +132,9 @@ class Terminal:
             except OSError:  # how Linux says that the other end is closed
                 block = b""
             assert block, f"ended without {pattern!r}:\n{self.seen}"
-            self.seen += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", block.decode())
+            text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", block.decode())
+            shown(text)
+            self.seen += text
         return True
 
     def exit_code(self) -> int:

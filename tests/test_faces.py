@@ -32,6 +32,8 @@ from duvo_async.emulator import (
 )
 from tests.support.shell import COMMAND, environment, shell
 
+pytestmark = pytest.mark.once
+
 POST = (AskApproval("Post?", denied=(Say("not posted"), Finish("stopped"))), Say("posted"))
 QUESTIONS = (
     Question("Which books?", options=(Option("A=1"), Option("B")), multi_select=True),

@@ -650,6 +650,7 @@ class Trouble:
         return Response(status=status, reason="", headers={}, body=b"<html>")
 
 
+@pytest.mark.once
 async def test_trouble_loses_no_outcome_and_starts_nothing_twice(core: Emulator) -> None:
     agent = core.add_agent(sleeper)
     random = Random(7)  # noqa: S311 - durations
@@ -708,6 +709,7 @@ async def test_it_takes_a_request_for_a_hundred_runs(core: Emulator) -> None:
     assert len(core.requests) < 100 + 700
 
 
+@pytest.mark.once
 async def test_single_reads_stay_near_their_bound(core: Emulator) -> None:
     core.lists_runs = False
     found = await lags(core, 300)

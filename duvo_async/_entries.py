@@ -70,6 +70,7 @@ class Entry:
         run: What is known of it. None before it was first read.
         created: When it was made, on the caller's clock.
         seen_at: When it was last seen. Minus infinity for never.
+        sought: What that was when the list began to be looked through for it.
         due: When to read it singly. Infinity for not at all.
         page: Where the list shows it. None when that is not known.
         reading: Whether it is being read by itself.
@@ -87,6 +88,7 @@ class Entry:
     run: Run | None = None
     created: float = -inf
     seen_at: float = -inf
+    sought: float = -inf
     due: float = inf
     page: "Page | None" = None
     reading: bool = False

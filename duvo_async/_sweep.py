@@ -63,6 +63,7 @@ class Sweep:
         """Look for a run on the pages to come."""
         self._in_order = self._in_order and entry.created >= self._newest
         self._newest = max(self._newest, entry.created)
+        entry.sought = entry.seen_at
         self.unplaced[entry.run_id] = entry
 
     def remove(self, entry: Entry) -> Entry | None:
@@ -268,8 +269,9 @@ class Sweep:
         first = next(iter(self.unplaced.values()))
         cycle = max(CYCLE, self.rest)
         room = (PAGE_SIZE - page.rows) / self._dilution()
-        value = max(1.0, min(room, len(self.unplaced))) * worth(now, first.created, first.seen_at)
-        due = first.seen_at if first.seen_at == -inf else first.seen_at + cycle
+        # Not since it was last seen: who reads it singly must not hold up the others.
+        value = max(1.0, min(room, len(self.unplaced))) * worth(now, first.created, first.sought)
+        due = first.sought + cycle
         if page.seen_at != -inf:
             due = page.seen_at + cycle
             value += len(page.entries) * worth(now, page.created, page.seen_at)

@@ -577,7 +577,11 @@ async def test_a_mistake_with_an_answer_reaches_who_waits(
 
 @pytest.mark.parametrize(
     "rest",
-    [0.01, pytest.param(5.0, marks=pytest.mark.long), pytest.param(7.3, marks=pytest.mark.long)],
+    [
+        pytest.param(0.01, marks=pytest.mark.once),
+        pytest.param(5.0, marks=pytest.mark.long),
+        pytest.param(7.3, marks=pytest.mark.long),
+    ],
 )
 async def test_ten_thousand_waits_cancelled_at_once_leave_nothing(
     rest: float, core: Emulator, duvo: AsyncDuvo

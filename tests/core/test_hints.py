@@ -39,8 +39,8 @@ class Rig:
     def rows(self, page: Page, **statuses: str) -> list[RunSummary]:
         return [
             row_made(each.run_id, each.created, statuses.get(each.run_id, "running"))
-            for each in self.entries
-        ][page.offset : page.offset + 100]
+            for each in self.entries[page.offset : page.offset + 100]
+        ]
 
     def look(self, now: float) -> Entry | Page:
         look, _ = self.schedule.next(now)

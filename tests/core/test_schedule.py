@@ -689,6 +689,13 @@ BETWEEN_PAGES: list[Event] = [
     (hide, 20, 4_294_967_295),
 ]
 """A run that is not listed was made between the last of a page and the first of the next."""
+ONE_ASKS: list[Event] = [
+    (start, 2, 0.0, False),
+    (announce, 1, 1, True),
+    (start_among_others, 1, 0),
+    (become, "waiting", 1),
+]
+"""A run that no page shows yet waits for a person, so that it is read by itself each second."""
 
 
 @settings(
@@ -698,6 +705,7 @@ BETWEEN_PAGES: list[Event] = [
 )
 @given(events=st.lists(EVENTS, max_size=12), seed=st.integers(0, 3))
 @example(events=BETWEEN_PAGES, seed=3)
+@example(events=ONE_ASKS, seed=0)
 def test_no_run_is_forgotten_whatever_happens(events: list[Event], seed: int) -> None:
     world = World(seed)
     for happens, *what in events:

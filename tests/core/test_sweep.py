@@ -33,8 +33,10 @@ class Rig:
         self.entries: dict[str, Entry] = {}
         self.rows: dict[str, RunSummary] = {}
 
-    def add(self, run_id: str, created: float, *, listed: bool = True) -> Entry:
-        self.entries[run_id] = entry(run_id, created)
+    def add(
+        self, run_id: str, created: float, seen_at: float | None = None, *, listed: bool = True
+    ) -> Entry:
+        self.entries[run_id] = entry(run_id, created, seen_at)
         self.sweep.add(self.entries[run_id])
         if listed:
             self.show(run_id, created)
@@ -96,8 +98,16 @@ def test_a_run_that_was_just_seen_waits_for_its_cycle(rig: Rig) -> None:
     assert since(rig.best(12.1)) == 9.0
 
 
+def test_a_run_that_is_read_singly_meanwhile_holds_up_no_other(rig: Rig) -> None:
+    rig.add("a", 10.0).seen_at = 11.5
+    rig.add("b", 10.5)
+    page, value, _ = rig.sweep.best(12.0)
+    assert page is not None
+    assert value > 0
+
+
 def test_a_run_that_was_never_seen_is_looked_for_at_once(rig: Rig) -> None:
-    rig.add("a", 10.0).seen_at = -math.inf
+    rig.add("a", 10.0, -math.inf)
     page, value, _ = rig.sweep.best(10.0)
     assert page is not None
     assert value == math.inf
@@ -237,8 +247,7 @@ def test_the_last_page_is_kept_for_new_runs(rig: Rig) -> None:
 @pytest.mark.parametrize(("now", "late"), [(11.0, False), (14.9, False), (15.1, True)])
 def test_a_run_too_new_for_a_short_page_is_not_given_up(now: float, *, late: bool) -> None:
     rig = Rig()
-    new = rig.add("new", 10.0, listed=False)
-    new.seen_at = -math.inf
+    new = rig.add("new", 10.0, -math.inf, listed=False)
     page, lost = rig.read(now)
     assert lost == ([new] if late else [])
     assert ("new" in rig.sweep.unplaced) is not late

@@ -163,6 +163,7 @@ async def test_large_files_go_on_when_the_requests_are_spent(tmp_path: Path) -> 
 # --- pace ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 async def test_many_files_leave_requests_to_others(tmp_path: Path) -> None:
     async with (
         Emulator(clock=wall_clock, requests_per_minute=300) as emulator,

@@ -273,6 +273,7 @@ async def test_a_client_cannot_be_pickled() -> None:
             pickle.dumps(duvo)
 
 
+@pytest.mark.no_cover
 async def test_more_calls_than_a_pool_would_hold_do_not_time_out() -> None:
     async def slow(_: web.Request) -> web.StreamResponse:
         await asyncio.sleep(2)

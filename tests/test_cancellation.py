@@ -13,7 +13,7 @@ from duvo_async import AsyncDuvo
 from duvo_async.emulator import AskApproval, Emulator, Say, Sleep, StartedRun, Step
 from tests.support.virtual_time import VirtualTimeLoop, wall_clock
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.no_cover]
 
 _MOST_STEPS = 5_000
 """Steps of a loop after which a call should have ended."""

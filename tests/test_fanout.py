@@ -308,6 +308,7 @@ async def test_each_handler_has_a_context_of_its_own(core: Emulator, fan: AsyncD
     assert {after for _, after in seen} == runs
 
 
+@pytest.mark.no_cover
 async def test_runs_that_asked_are_swept_again(core: Emulator, fan: AsyncDuvo) -> None:
     agent = core.add_agent([Sleep(5), AskApproval("Post?"), Sleep(900)])
     outcomes = fan.runs.map(
@@ -650,6 +651,7 @@ class Trouble:
         return Response(status=status, reason="", headers={}, body=b"<html>")
 
 
+@pytest.mark.no_cover
 @pytest.mark.once
 async def test_trouble_loses_no_outcome_and_starts_nothing_twice(core: Emulator) -> None:
     agent = core.add_agent(sleeper)
@@ -697,6 +699,7 @@ async def lags(core: Emulator, runs: int) -> list[float]:
     return found
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("runs", "mean"), [(100, 1.25), pytest.param(300, 3.0, marks=pytest.mark.once)]
 )
@@ -706,11 +709,13 @@ async def test_the_ends_of_many_runs_are_known_soon(runs: int, mean: float, core
     assert sum(found) / runs < mean
 
 
+@pytest.mark.no_cover
 async def test_it_takes_a_request_for_a_hundred_runs(core: Emulator) -> None:
     await lags(core, 100)
     assert len(core.requests) < 100 + 700
 
 
+@pytest.mark.no_cover
 @pytest.mark.once
 async def test_single_reads_stay_near_their_bound(core: Emulator) -> None:
     core.lists_runs = False

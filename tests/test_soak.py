@@ -19,6 +19,8 @@ from tests.support.in_memory import InMemoryTransport, client_of
 from tests.support.virtual_time import VirtualTimeLoop, wall_clock
 
 DAY = 86_400.0
+pytestmark = pytest.mark.no_cover
+
 KEY = "dv_soak"
 
 

@@ -59,6 +59,7 @@ async def test_the_end_is_known_soon_and_costs_few_requests(
     assert reads(emulator) <= 90
 
 
+@pytest.mark.no_cover
 async def test_an_old_run_is_left_alone_for_longer(emulator: Emulator, duvo: AsyncDuvo) -> None:
     await duvo.runs.execute(emulator.add_agent([Sleep(3600)]))
     assert 3600 <= now() < 3611

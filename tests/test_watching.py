@@ -575,6 +575,7 @@ async def test_a_mistake_with_an_answer_reaches_who_waits(
 # --- leaving -------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "rest",
     [

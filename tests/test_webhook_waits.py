@@ -265,6 +265,7 @@ async def test_lost_late_and_repeated_events_change_no_outcome(faults: Faults) -
 # --- looking less often ---------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 async def test_before_ends_prove_to_be_announced_looking_goes_on_as_ever() -> None:
     reads: list[int] = []
     for webhooks in (True, False):
@@ -295,6 +296,7 @@ async def test_an_end_that_was_not_announced_is_found_within_30_s(rig: Rig) -> N
     assert 100 <= now() - began <= 130
 
 
+@pytest.mark.no_cover
 async def test_when_ends_are_announced_no_more_looking_is_as_frequent_as_before(rig: Rig) -> None:
     await rig.trusting()
     rig.emulator.webhook_faults = Faults(lost=1.0)

@@ -23,7 +23,7 @@ from tests.chaos.test_each_mode import pooled
 from tests.support.proxy import Seen
 from tests.support.virtual_time import wall_clock
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.no_cover]
 
 SHARE = 0.05
 BOUND = 6 * 3600

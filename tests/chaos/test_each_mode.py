@@ -26,7 +26,7 @@ from tests.chaos.saboteur import KINDS, MODES, Saboteur, sabotaged
 from tests.support.proxy import Seen
 from tests.support.virtual_time import wall_clock
 
-pytestmark = [pytest.mark.anyio, pytest.mark.once]
+pytestmark = [pytest.mark.anyio, pytest.mark.once, pytest.mark.no_cover]
 
 EXPECTED: dict[str, type[APIError] | None] = {
     "refused": APIConnectionError,

@@ -489,6 +489,7 @@ def holds(model: Any, body: Any) -> None:  # noqa: ANN401 - a model and JSON
         assert model == body
 
 
+@pytest.mark.no_cover
 @unhurried
 @given(data=st.data(), name=names)
 def test_every_documented_answer_is_understood(data: st.DataObject, name: str) -> None:

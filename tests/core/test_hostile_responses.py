@@ -20,7 +20,7 @@ from tests.core.test_models import EXAMPLES
 from tests.core.test_openapi_operations import TYPED, make
 from tests.support.properties import unhurried
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.no_cover]
 
 Path: TypeAlias = tuple[str | int, ...]
 

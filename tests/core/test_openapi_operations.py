@@ -26,6 +26,7 @@ from tests.support.bodies import json_values
 from tests.support.contract import translated
 from tests.support.properties import unhurried
 
+pytestmark = pytest.mark.no_cover
 needs_the_document = pytest.mark.skipif(not FOLDER, reason="DUVO_OPENAPI_DIR is not set")
 V1, V2 = Routes("v1"), Routes("v2", "0f4a1f5e-5d3c-4a61-9a0b-0d9b2f3c4d5e")
 A, B = "7c9e6679-7425-40de-944b-e07fc1f90ae7", "9b2d6a50-93b5-4c84-b5f5-7e0a4b6d1c22"

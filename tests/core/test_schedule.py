@@ -698,6 +698,7 @@ ONE_ASKS: list[Event] = [
 """A run that no page shows yet waits for a person, so that it is read by itself each second."""
 
 
+@pytest.mark.no_cover
 @settings(
     deadline=None,
     max_examples=50,

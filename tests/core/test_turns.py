@@ -257,6 +257,7 @@ async def test_what_responses_say_counts() -> None:
 # --- turns that are given back -------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 async def test_cancelled_waiters_leave_nothing() -> None:
     turns = spent(10)
     tasks = [asyncio.ensure_future(turns.wait(list(Lane)[number % 3])) for number in range(2_000)]

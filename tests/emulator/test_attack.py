@@ -18,6 +18,8 @@ from tests.emulator.conftest import Api, Clock
 from tests.support.described import Operation, check_answer, operations
 from tests.support.json_values import anything, broken, values
 
+pytestmark = pytest.mark.no_cover
+
 KEY = "dv_attacked"
 NOBODY = "5f0c1d3e-8a57-4b0e-9a52-d0a7e8a4b6c1"
 FORM = "multipart/form-data; boundary=limit"

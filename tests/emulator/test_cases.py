@@ -136,6 +136,7 @@ def test_a_repeated_request_creates_nothing_twice(queue: QueueApi) -> None:
     assert other.status == 409
 
 
+@pytest.mark.no_cover
 def test_the_answers_to_many_requests_are_kept(make_api: Callable[..., Api]) -> None:
     queue = QueueApi.create(make_api(requests_per_minute=None))
     body = {"cases": [{"title": f"case {number}"} for number in range(100)]}

@@ -274,6 +274,7 @@ def test_the_list_can_be_taken_away(api: Api) -> None:
     assert [row["id"] for row in page(api)["data"]] == [run_id]
 
 
+@pytest.mark.no_cover
 def test_a_page_of_many_runs_is_quick(make_api: Callable[..., Api]) -> None:
     api = make_api(requests_per_minute=None)
     agent_id = api.emulator.add_agent([Sleep(3600)])

@@ -23,7 +23,9 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("no_cover"):  # nor in the processes that it starts
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     for name in os.environ:
         if (name.startswith("DUVO_") and name != "DUVO_OPENAPI_DIR") or name.lower().endswith(
             "_proxy"

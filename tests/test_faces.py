@@ -32,7 +32,7 @@ from duvo_async.emulator import (
 )
 from tests.support.shell import COMMAND, environment, shell
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.no_cover]
 
 POST = (AskApproval("Post?", denied=(Say("not posted"), Finish("stopped"))), Say("posted"))
 QUESTIONS = (

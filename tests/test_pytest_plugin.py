@@ -149,6 +149,7 @@ def run(folder: Path, suite: str, *options: str) -> "subprocess.CompletedProcess
     )
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("suite", "passed", "options"),
     [

@@ -36,6 +36,8 @@ from duvo_async.emulator import Emulator
 from tests.support.proxy import Fault, Proxy, proxied
 from tests.support.virtual_time import wall_clock
 
+pytestmark = pytest.mark.no_cover
+
 HERE = Path(__file__).parent
 ONCE = RetryPolicy(retries=0)
 TWICE = RetryPolicy(retries=1)

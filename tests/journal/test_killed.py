@@ -170,6 +170,7 @@ class Trial:
         return process.returncode, read + out, err
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("program", [False, True])
 def test_killed_at_random_moments_it_starts_nothing_twice_and_forgets_nothing(
     tmp_path: Path, *, program: bool

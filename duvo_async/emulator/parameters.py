@@ -147,5 +147,5 @@ def _read_moment(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-a_moment = Parameter(_read_moment, moment.schema, -math.inf)
+a_moment: Parameter = Parameter(_read_moment, moment.schema, -math.inf)
 """The parameter that is a date and time; its value is in Unix seconds, long ago when absent."""

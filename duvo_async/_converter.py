@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any, TypeVar, Union, cast, get_args
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 from attrs import NOTHING, Attribute, fields, has, resolve_types
 from cattrs import Converter, transform_error
@@ -179,21 +180,17 @@ def _timestamp(value: object, _: object) -> datetime:
 def _open_enum(value: object, kind: type[OpenEnum]) -> OpenEnum:
     if type(value) is not str:
         raise _Mismatch("a string", value)
-    return kind(value)
+    return kind.read(value)
 
 
 def _as_is(value: Any, _: object) -> Any:  # noqa: ANN401 - the user's own JSON
     return value
 
 
-def _is_object(value: object) -> bool:
-    return type(value) is dict
-
-
-def _object(value: object, _: object) -> object:
-    if not _is_object(value):
+def _object(value: Any, _: object) -> Any:  # noqa: ANN401 - any object
+    if type(value) is not dict:
         raise _Mismatch("an object", value)
-    return value
+    return cast("Any", value)
 
 
 def _make_converter(*, detailed: bool) -> Converter:
@@ -204,16 +201,33 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(datetime, _timestamp)
     converter.register_structure_hook(OpenEnum, _open_enum)
+    converter.register_structure_hook_factory(_is_optional, _make_optional_factory(converter))
     converter.register_structure_hook_factory(_is_tuple, _make_tuple_factory(converter))
     converter.register_structure_hook_factory(has, _make_model_factory(converter))
     return converter
 
 
+_Hook = Callable[[Any, Any], Any]
+
+
+def _is_optional(kind: object) -> bool:
+    members = get_args(kind)
+    is_pair = get_origin(kind) in (Union, UnionType) and len(members) == 2  # noqa: PLR2004
+    return is_pair and NoneType in members
+
+
+def _make_optional_factory(converter: Converter) -> Callable[[Any], _Hook]:
+    # cattrs' own looks for the hook each time.
+    def factory(kind: Any) -> _Hook:  # noqa: ANN401 - a typing construct
+        (other,) = (each for each in get_args(kind) if each is not NoneType)
+        hook = converter.get_structure_hook(other)
+        return lambda value, _: None if value is None else hook(value, other)
+
+    return factory
+
+
 def _is_tuple(kind: object) -> bool:
     return getattr(kind, "__origin__", None) is tuple and get_args(kind)[1:] == (...,)
-
-
-_Hook = Callable[[Any, Any], Any]
 
 
 def _make_tuple_factory(converter: Converter) -> Callable[[Any], _Hook]:
@@ -247,7 +261,7 @@ def _make_model_factory(converter: Converter) -> Callable[[Any], _Hook]:
         structure_fields = make_dict_structure_fn(kind, converter, **special)  # type: ignore[arg-type] # overrides only
 
         def structure_model(value: Any, kind: Any) -> Any:  # noqa: ANN401 - any attrs class
-            if not _is_object(value):
+            if value.__class__ is not dict:
                 raise _Mismatch("an object", value)
             return structure_fields(value, kind)
 

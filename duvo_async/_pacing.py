@@ -129,7 +129,8 @@ class Budget:
             # Evenly over the window, each process its part of what all have.
             polls: float = left
             if self._lowest is not None:
-                shared = self._shared() - int(self.reserve * self._room())
+                room = self._room()
+                shared = self._shared(room) - int(self.reserve * room)
                 polls = min(left, shared / self.processes)
             self._next_poll_at = now + (self._reset_at - now) / max(polls, 1)
         self._used += 1
@@ -215,9 +216,8 @@ class Budget:
             return self._limit
         return max(self.requests_per_minute or 0, DEFAULT_LIMIT)
 
-    def _shared(self) -> int:
+    def _shared(self, room: int) -> int:
         """Count what is left for all processes."""
-        room = self._room()
         margin = min(self.processes * _AT_ONCE, room // 2) if self.processes > 1 else 0
         if self._lowest is None:
             return room - self._used - margin
@@ -225,7 +225,8 @@ class Budget:
 
     def _left(self, lane: Lane, *, starts_wait: bool) -> int:
         """Count the requests that a lane may still send in this window."""
-        own, room, left = self.requests_per_minute, self._room(), self._shared()
+        own, room = self.requests_per_minute, self._room()
+        left = self._shared(room)
         if self.processes > 1 and self._lowest is None:  # what the others have left
             room = max(_AT_ONCE, room // self.processes)
             left = min(left, room - self._used)

@@ -8,10 +8,11 @@ from functools import lru_cache
 from re import compile as regex
 from typing import Generic, TypeAlias, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from duvo_async._bodies import ByteStream, Sink
 from duvo_async._converter import DecodeProblem, structure
+from duvo_async._values import value
 from duvo_async.errors import APIStatusError, class_for_status
 from duvo_async.models import JSON, RateLimit
 
@@ -22,7 +23,7 @@ _READING_METHODS = frozenset({"GET", "HEAD"})
 Body: TypeAlias = bytes | ByteStream | None
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Request:
     """One HTTP request.
 
@@ -63,7 +64,7 @@ class Request:
         return not self.mutates or self.idempotency_key is not None
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Response:
     """One HTTP response, read to its end.
 
@@ -80,7 +81,7 @@ class Response:
     body: bytes = field(repr=False)
 
 
-@frozen
+@value
 class Call(Generic[_T]):
     """A request together with the meaning of its answer.
 
@@ -93,7 +94,7 @@ class Call(Generic[_T]):
     decode: Callable[[Response], _T]
 
 
-@frozen
+@value
 class Page(Generic[_T]):
     """A part of a list.
 
@@ -128,11 +129,14 @@ def parse_json(body: bytes) -> JSON:
         DecodeProblem: It is not JSON.
     """
     try:
-        value: JSON = json.loads(body)
+        value: JSON = _read_json(body.decode())  # of bytes it would guess their encoding
     except (ValueError, RecursionError):
         what = "is empty" if not body else f"({len(body):,} bytes) is not JSON"
         raise DecodeProblem((f"the body {what} @ $",)) from None
     return value
+
+
+_read_json = json.JSONDecoder().decode
 
 
 def member(body: bytes, name: str, kind: type[_T]) -> _T:
@@ -287,7 +291,7 @@ _UNIX_TIME = 10**9
 """A reset above it is a Unix time, one below it is seconds from now (the API's sources differ)."""
 
 
-@frozen
+@value
 class Window:
     """The rate-limit headers of one response.
 
@@ -311,15 +315,27 @@ def window(headers: Mapping[str, str]) -> Window | None:
     Returns:
         The window. None when the headers are absent or make no sense.
     """
-    for prefix in ("x-ratelimit-", "ratelimit-"):
-        found = [_COUNT.match(headers.get(prefix + name, "")) for name in _WINDOW_HEADERS]
-        limit, remaining, reset = (int(match[0]) if match else None for match in found)
-        if limit and remaining is not None and reset is not None:
+    for limit_name, remaining_name, reset_name in _WINDOW_HEADERS:
+        limit = _count(headers.get(limit_name))
+        if not limit:
+            continue
+        remaining, reset = _count(headers.get(remaining_name)), _count(headers.get(reset_name))
+        if remaining is not None and reset is not None:
             return Window(limit, min(remaining, limit), _seconds_until(reset, headers))
     return None
 
 
-_WINDOW_HEADERS = ("limit", "remaining", "reset")
+_WINDOW_HEADERS = tuple(
+    (f"{prefix}-limit", f"{prefix}-remaining", f"{prefix}-reset")
+    for prefix in ("x-ratelimit", "ratelimit")
+)
+
+
+@lru_cache(maxsize=1024)
+def _count(text: str | None) -> int | None:
+    """Read the digits at the beginning, as `300, 300;w=60` has them."""
+    found = None if text is None else _COUNT.match(text)
+    return int(found[0]) if found else None
 
 
 def _seconds_until(reset: int, headers: Mapping[str, str]) -> float:

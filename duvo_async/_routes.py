@@ -15,6 +15,8 @@ from duvo_async.settings import APIVersion
 TEAM = "{team_id}"
 """Stands in a path for a team that is not known yet. No quoted path has braces."""
 
+_PLAIN = regex(r"[0-9A-Za-z_-]+")
+"""An id that needs no quoting, as those of the API do not."""
 _VERSIONED = regex(r"/(v[0-9]+|\.well-known)(/|$)")
 
 
@@ -257,6 +259,8 @@ def segment(name: str, value: str | None) -> str:
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    if _PLAIN.fullmatch(value):
+        return value
     if not value.strip() or "/" in value or "\\" in value or value in {".", ".."}:
         raise ValueError(f"{name} {value!r} is not an id")
     return quote(value, safe="")

@@ -44,6 +44,7 @@ _PAUSE = 1.0
 """Seconds to pause after a 429 that does not say for how long, and the most that is added to a
 pause, so that processes which were told the same do not come back at once."""
 _USER_AGENT = f"duvo-async/{__version__} python/{platform.python_version()}"
+_HEADERS: Mapping[str, str] = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
 
 
 class Session:
@@ -130,11 +131,19 @@ class Session:
         Raises:
             APIError: It did not end well.
         """
-        request = keyed(self.options.keyed(call.request))
-        return await self.retrying(
-            lambda attempts: self.attempt(Call(request, call.decode), attempts, lane=lane),
-            repeatable=request.repeatable,
-        )
+        request = call.request
+        if request.mutates or request.idempotency_key is not None:
+            request = keyed(self.options.keyed(request))
+            call = Call(request, call.decode)
+        failures: _Failures | None = None  # most calls have none
+        while True:
+            try:
+                return await self.attempt(call, failures.attempts if failures else 1, lane=lane)
+            except APIError as error:
+                failures = failures or self._failures(repeatable=request.repeatable)
+                if (delay := failures.delay_after(error)) is None:
+                    raise
+            await asyncio.sleep(delay)
 
     async def retrying(
         self,
@@ -154,18 +163,13 @@ class Session:
         Raises:
             APIError: The last attempt's.
         """
-        state = Retrying(self.retry, self.random)
-        may_have_been_done = False
+        failures = self._failures(repeatable=repeatable)
         while True:
             try:
-                return await attempt(state.attempts)
+                return await attempt(failures.attempts)
             except APIError as error:
-                may_have_been_done = may_have_been_done or error.may_have_been_done
-                error.may_have_been_done = may_have_been_done
-                delay = state.delay(error, repeatable=repeatable)
-                if delay is None:
+                if (delay := failures.delay_after(error)) is None:
                     raise
-                _logger.debug("trying again in %.2f s: %s", delay, error)
             await asyncio.sleep(delay)
 
     async def attempt(
@@ -190,7 +194,9 @@ class Session:
         Raises:
             APIError: It did not end well.
         """
-        request = self.options.timed(call.request)
+        request = call.request
+        if self.options.timeout is not None:
+            request = self.options.timed(request)
         if self.routes.team_id is None and TEAM in request.path:
             if self._heard.team is None and turn is not None:
                 self.turns.refund(turn)  # to find the team takes a turn, and may fail
@@ -226,6 +232,9 @@ class Session:
         self.turns.leave(self._limits)
         await self._transport.close()
 
+    def _failures(self, *, repeatable: bool) -> "_Failures":
+        return _Failures(Retrying(self.retry, self.random), repeatable)
+
     async def _placed(self, request: Request) -> Request:
         """Complete a path that names a team which nobody told."""
         if self._heard.no_team is not None:
@@ -256,13 +265,13 @@ class Session:
         if request.signed_url is not None:
             response = await self._exchange(request, {"User-Agent": _USER_AGENT}, None, attempts)
             return response, None
-        headers = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
+        headers = _HEADERS
         if request.idempotency_key is not None:
-            headers["Idempotency-Key"] = request.idempotency_key
+            headers = {**headers, "Idempotency-Key": request.idempotency_key}
         if turn is None:
-            turn = await self.turns.wait(lane)
+            turn = self.turns.take(lane) or await self.turns.wait(lane)
         try:
-            authorization = await self.auth.authorization()
+            authorization = self.auth.fixed or await self.auth.authorization()
             response = await self._exchange(request, headers, authorization, attempts)
             return self.received(request, response, turn, attempts), authorization
         finally:
@@ -320,6 +329,34 @@ class Session:
     def _pause(self, error: RateLimitError) -> None:
         seconds = _PAUSE if error.retry_after is None else error.retry_after
         self.turns.pause(min(seconds, self.retry.max_retry_after) + self.random() * _PAUSE)
+
+
+@define
+class _Failures:
+    """What went wrong with a call so far.
+
+    Attributes:
+        repeatable: Whether doing it twice is safe.
+        may_have_been_done: Whether any attempt may have done what was asked for.
+    """
+
+    _state: Retrying
+    repeatable: bool
+    may_have_been_done: bool = False
+
+    @property
+    def attempts(self) -> int:
+        """The number of the attempt that is under way, from 1."""
+        return self._state.attempts
+
+    def delay_after(self, error: APIError) -> float | None:
+        """Tell after how many seconds to try again. None to give up."""
+        self.may_have_been_done = self.may_have_been_done or error.may_have_been_done
+        error.may_have_been_done = self.may_have_been_done
+        delay = self._state.delay(error, repeatable=self.repeatable)
+        if delay is not None:
+            _logger.debug("trying again in %.2f s: %s", delay, error)
+        return delay
 
 
 @define

@@ -101,6 +101,7 @@ class AiohttpTransport:
                 "ssl.create_default_context(cafile=…) and give that to the session's connector"
             )
         self._settings = settings
+        self._most = settings.max_response_bytes
         self._base_path = settings.base_url.raw_path.rstrip("/")
         self._timeout = aiohttp.ClientTimeout(
             total=settings.timeout, sock_connect=settings.connect_timeout
@@ -119,7 +120,9 @@ class AiohttpTransport:
         self, request: Request, headers: Mapping[str, str], authorization: Secret | None
     ) -> Response:
         """Send one request and read its response (see `Transport.send`)."""
-        session = await self._open_session()
+        session = self._session
+        if session is None or self._loop is not asyncio.get_running_loop():
+            session = await self._open_session()
         if request.signed_url is not None and not self._owns_session:
             session = self._without_secrets(session)
         file = _file(request)
@@ -212,13 +215,15 @@ class AiohttpTransport:
         file: FileBody | FileArrival | None = None,
     ) -> Response:
         url = self._url(request)
-        body: bytes | FileBody | None = file if isinstance(file, FileBody) else None
-        if isinstance(file, FileArrival):
-            headers = {**headers, **file.headers()}
+        body: bytes | FileBody | None = None
         if isinstance(request.body, bytes):
             body = request.body
             headers = {**headers, "Content-Type": request.content_type}
-        async with session.request(
+        elif isinstance(file, FileBody):
+            body = file
+        elif file is not None:
+            headers = {**headers, **file.headers()}
+        response = await session.request(
             request.method,
             url,
             data=body,
@@ -227,33 +232,41 @@ class AiohttpTransport:
             timeout=self._patience(request) if file is None else self._file_timeout,
             allow_redirects=False,
             raise_for_status=False,
-            proxy=self._proxy(url, session),
-        ) as response:
+            # Of the base URL, which is one object: a URL reads its host once.
+            proxy=self._proxy(url if request.signed_url else self._settings.base_url, session),
+        )
+        content = response.content
+        if file is None and content.is_eof() and response.closed:
+            # As most answers it came in one piece, and has given its connection back.
+            return self._answer(response, content.read_nowait())
+        async with response:
             taken = isinstance(file, FileArrival) and await file.take(response)
-            answer = Response(
-                status=response.status,
-                reason=response.reason or "",
-                headers=response.headers,
-                body=b"" if taken else await self._read(response),
-            )
+            answer = self._answer(response, b"" if taken else await self._read(content))
             # Before the connection is given back, and may be another request's.
             sent = file.let_go() if isinstance(file, FileBody) else True
             if not sent and answer.status < _REDIRECTION:
                 raise aiohttp.ClientPayloadError
             return answer
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        """Read a body, as far as it is no larger than it may be; aiohttp unpacks it in pieces."""
-        most = self._settings.max_response_bytes
+    def _answer(self, response: aiohttp.ClientResponse, body: bytes) -> Response:
+        if len(body) > self._most and response.status < _REDIRECTION:
+            raise TransportError(f"the body has more than {self._most:,} bytes", too_large=True)
+        return Response(
+            status=response.status,
+            reason=response.reason or "",
+            headers=response.headers,
+            body=body,
+        )
+
+    async def _read(self, content: aiohttp.StreamReader) -> bytes:
+        """Read a body until it is larger than it may be; aiohttp unpacks it in pieces."""
         blocks: list[bytes] = []
         size = 0
-        async for block in response.content.iter_any():
+        async for block in content.iter_any():
             blocks.append(block)
             size += len(block)
-            if size > most:
-                if response.status >= _REDIRECTION:
-                    break  # the status says what matters
-                raise TransportError(f"the body has more than {most:,} bytes", too_large=True)
+            if size > self._most:
+                break
         return b"".join(blocks)
 
     def _patience(self, request: Request) -> aiohttp.ClientTimeout:

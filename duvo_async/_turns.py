@@ -26,6 +26,10 @@ _Line: TypeAlias = OrderedDict["asyncio.Future[int]", bool]
 """Those who wait, each with whether it hurries."""
 
 
+def _no_lines() -> tuple[_Line, ...]:
+    return tuple(OrderedDict() for _ in Lane)  # by the lanes' numbers
+
+
 @define(eq=False)
 class Limits:
     """What one client was told of the budget, and wants of it.
@@ -54,9 +58,23 @@ class Turns:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self._lock = Lock()
-        self._lines: dict[Lane, _Line] = {lane: OrderedDict() for lane in Lane}
+        self._lines = _no_lines()
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
         self._clients: WeakSet[Limits] = WeakSet()
+
+    def take(self, lane: Lane) -> int:
+        """Let a request be sent if it need not wait. Call `release` when it has ended.
+
+        Args:
+            lane: What it is for.
+
+        Returns:
+            The request's number, for `observe`. 0 when it has to `wait`.
+        """
+        with self._lock:
+            if any(self._lines) or self._ask(lane, asyncio.get_running_loop().time()) > 0:
+                return 0
+            return self.budget.number
 
     async def wait(self, lane: Lane, *, hurried: bool = False) -> int:
         """Wait until a request may be sent. Call `release` when it has ended.
@@ -70,8 +88,7 @@ class Turns:
         """
         loop = asyncio.get_running_loop()
         with self._lock:
-            nobody = not any(self._lines.values())
-            if nobody and self._ask(lane, loop.time(), hurried=hurried) == 0:
+            if not any(self._lines) and self._ask(lane, loop.time(), hurried=hurried) == 0:
                 return self.budget.number
             turn: asyncio.Future[int] = loop.create_future()
             self._lines[lane][turn] = hurried
@@ -86,7 +103,8 @@ class Turns:
         """Say that a request has ended; the next may take its place."""
         with self._lock:
             self.budget.release(number)
-            self._admit(asyncio.get_running_loop())
+            if self._timers or any(self._lines):
+                self._admit(asyncio.get_running_loop())
 
     def refund(self, number: int) -> None:
         """Say that a request was not sent after all; the next may take its place."""
@@ -126,7 +144,7 @@ class Turns:
     def forget_others(self) -> None:
         """Begin anew after a fork, with the threads and loops that were left behind."""
         self._lock = Lock()
-        self._lines = {lane: OrderedDict() for lane in Lane}
+        self._lines = _no_lines()
         self._timers = {}
         self.budget.forget_under_way()
 
@@ -135,14 +153,14 @@ class Turns:
         self.budget.requests_per_minute = min((each for each in told if each), default=None)
         self.budget.processes = max((each.processes for each in self._clients), default=1)
 
-    def _ask(self, lane: Lane, now: float, *, hurried: bool) -> float:
+    def _ask(self, lane: Lane, now: float, *, hurried: bool = False) -> float:
         starts_wait = bool(self._lines[Lane.START])
         return self.budget.acquire(lane, now, starts_wait=starts_wait, hurried=hurried)
 
     def _admit(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let those go whose turn it is, and set the timer for the next."""
         delay = inf
-        for lane, line in self._lines.items():
+        for lane, line in zip(Lane, self._lines, strict=True):
             while line:
                 turn = next(iter(line))
                 if (wait := self._ask(lane, loop.time(), hurried=line[turn])) > 0:

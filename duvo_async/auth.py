@@ -29,6 +29,11 @@ _REMEMBERED = 64
 class Auth(Protocol):
     """Credentials."""
 
+    @property
+    def fixed(self) -> Secret | None:
+        """What `authorization` always gives, where it does. None where it has to be asked."""
+        ...
+
     async def authorization(self) -> Secret:
         """Give the value of the Authorization header."""
         ...
@@ -79,15 +84,15 @@ class ApiKey:
         key: The key, already checked.
     """
 
-    __slots__ = ("_header", "_key")
+    __slots__ = ("_key", "fixed")
 
     def __init__(self, key: Secret) -> None:
         self._key = key
-        self._header = Secret(f"Bearer {key.reveal()}")
+        self.fixed: Secret = Secret(f"Bearer {key.reveal()}")
 
     async def authorization(self) -> Secret:
         """Give the value of the Authorization header."""
-        return self._header
+        return self.fixed
 
     async def refused(self, authorization: Secret, error: APIStatusError) -> bool:  # noqa: ARG002 - Auth's
         """Know of no other key."""
@@ -107,6 +112,8 @@ class CallableAuth:
     """
 
     __slots__ = ("_source", "_tokens")
+
+    fixed = None
 
     def __init__(self, source: TokenSource) -> None:
         self._source = source
@@ -156,6 +163,8 @@ class TokenAuth:
         retry: How often to repeat them.
         random: Gives numbers from 0 to 1.
     """
+
+    fixed = None
 
     def __init__(
         self,

@@ -83,7 +83,7 @@ class World:
                 if "RequestHandler" not in str(each)  # of the server's connections
             ],
             "requests under way": dict(turns.budget._under_way),  # noqa: SLF001 - as above
-            "waiting for a turn": [turn for line in turns._lines.values() for turn in line],  # noqa: SLF001
+            "waiting for a turn": [turn for line in turns._lines for turn in line],  # noqa: SLF001
             "connections in use": set() if http is None else set(http.connector._acquired),  # noqa: SLF001
             "listeners": list(watcher.listeners()),
             "starters": list(watcher._starters),  # noqa: SLF001 - as above

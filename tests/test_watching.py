@@ -141,7 +141,7 @@ async def nothing_is_left(duvo: AsyncDuvo, tasks: set["asyncio.Task[Any]"]) -> N
     assert timers() == []
     turns = duvo._session.turns  # noqa: SLF001
     assert turns.budget._under_way == {}  # noqa: SLF001
-    assert not any(turns._lines.values())  # noqa: SLF001
+    assert not any(turns._lines)  # noqa: SLF001
 
 
 # --- what it costs -------------------------------------------------------------------------------

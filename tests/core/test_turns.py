@@ -65,7 +65,7 @@ async def room(turns: Turns) -> int:
 def is_idle(turns: Turns) -> bool:
     """Tell whether nobody waits, and no timer is left for who did where a loop still runs."""
     timers = [loop for loop in turns._timers if not loop.is_closed()]  # noqa: SLF001 - what is left
-    return not any(turns._lines.values()) and not timers  # noqa: SLF001 - the same
+    return not any(turns._lines) and not timers  # noqa: SLF001 - the same
 
 
 class Queue:
@@ -820,7 +820,7 @@ def test_after_a_fork_nobody_waits_who_was_left_behind() -> None:
             print(asyncio.run(turns.wait(Lane.CALL)), flush=True)
             os._exit(0)
         os.waitpid(child, 0)
-        print(*map(len, turns._lines.values()), flush=True)
+        print(*map(len, turns._lines), flush=True)
         behind.close()
         loop.close()
     """

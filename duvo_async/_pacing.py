@@ -179,7 +179,8 @@ class Budget:
         elif abs(reset_at - self._reset_at) < _SAME_WINDOW:
             self._lowest = min(self._lowest, window.remaining)
             # The response that came fastest knows best when the window ends.
-            self._reset_at = max(reset_at, min(self._reset_at, reset_at + _ROUNDING))
+            if not reset_at <= self._reset_at <= reset_at + _ROUNDING:
+                self._reset_at = max(reset_at, min(self._reset_at, reset_at + _ROUNDING))
         elif reset_at > self._reset_at:
             self._begin(reset_at, now)
             self._lowest = window.remaining
@@ -225,7 +226,7 @@ class Budget:
 
     def _left(self, lane: Lane, *, starts_wait: bool) -> int:
         """Count the requests that a lane may still send in this window."""
-        own, room = self.requests_per_minute, self._room()
+        own, room = self.requests_per_minute, self._limit or self._room()
         left = self._shared(room)
         if self.processes > 1 and self._lowest is None:  # what the others have left
             room = max(_AT_ONCE, room // self.processes)

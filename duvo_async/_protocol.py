@@ -12,6 +12,7 @@ from attrs import field
 
 from duvo_async._bodies import ByteStream, Sink
 from duvo_async._converter import DecodeProblem, structure
+from duvo_async._json import read_json
 from duvo_async._values import value
 from duvo_async.errors import APIStatusError, class_for_status
 from duvo_async.models import JSON, RateLimit
@@ -129,14 +130,10 @@ def parse_json(body: bytes) -> JSON:
         DecodeProblem: It is not JSON.
     """
     try:
-        value: JSON = _read_json(body.decode())  # of bytes it would guess their encoding
+        return read_json(body)
     except (ValueError, RecursionError):
         what = "is empty" if not body else f"({len(body):,} bytes) is not JSON"
         raise DecodeProblem((f"the body {what} @ $",)) from None
-    return value
-
-
-_read_json = json.JSONDecoder().decode
 
 
 def member(body: bytes, name: str, kind: type[_T]) -> _T:
@@ -248,12 +245,6 @@ def request_id(response: Response) -> str | None:
 def server_time(headers: Mapping[str, str]) -> datetime:
     """Tell the server's time. Without a Date header it is taken to be this machine's."""
     return http_date(headers.get("date", "")) or datetime.now(UTC)
-
-
-def unix_time(headers: Mapping[str, str]) -> float | None:
-    """Tell the server's time in Unix seconds. None when it did not say."""
-    moment = http_date(headers.get("date", ""))
-    return moment.timestamp() if moment else None
 
 
 @lru_cache(maxsize=16)

@@ -110,12 +110,15 @@ class Session:
 
         This machine's before the first.
         """
-        return self._heard.clock_offset
+        date, at = self._heard.date
+        sent_at = _protocol.http_date(date)
+        return time() - monotonic() if sent_at is None else sent_at.timestamp() - at
 
     @property
     def rate_limit(self) -> RateLimit | None:
         """What the last response said of the key's budget. None before the first."""
-        # Made when somebody asks, which is rarely: each response pays for what it stores.
+        # Made when somebody asks, as is the offset of the clock: each response pays for what it
+        # does.
         return self._heard.window and _protocol.rate_limit(*self._heard.window)
 
     async def call(self, call: Call[_T], lane: Lane = Lane.CALL) -> _T:
@@ -316,8 +319,8 @@ class Session:
         if (reading := _protocol.window(headers)) is not None:
             self.turns.observe(reading, turn)
             heard.window = reading, headers
-        if (sent_at := _protocol.unix_time(headers)) is not None:
-            heard.clock_offset = sent_at - asyncio.get_running_loop().time()
+        if (date := headers.get("date")) is not None:
+            heard.date = date, asyncio.get_running_loop().time()
         if (recording := current.get()) is not None:
             recording.note(response, attempts)
         if "deprecation" in headers or "sunset" in headers:
@@ -364,7 +367,7 @@ class _Heard:
     """What the API told: common to a session and the light ones made of it."""
 
     window: tuple[Window, Mapping[str, str]] | None = None
-    clock_offset: float = field(factory=lambda: time() - monotonic())
+    date: tuple[str, float] = "", 0.0
     team: str | None = None
     no_team: str | None = None
     deprecations: Deprecations = field(factory=Deprecations)

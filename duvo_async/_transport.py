@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
+from math import inf
 from typing import Protocol, TypeAlias
 from urllib.request import getproxies, proxy_bypass
 
@@ -10,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from duvo_async._bodies import ByteStream
+from duvo_async._deadlines import Deadlines
 from duvo_async._protocol import Request, Response
 from duvo_async._streaming import FileArrival, FileBody, while_it_moves
 from duvo_async.credentials import Secret
@@ -21,6 +23,9 @@ HTTPSession: TypeAlias = aiohttp.ClientSession
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _REDIRECTION = 300
+_LATER = 0.01
+"""Seconds by which a deadline comes after aiohttp's own for a connection that cannot be made, which
+knows that nothing was sent."""
 _SECRET_HEADERS = frozenset({"authorization", "cookie"})
 
 
@@ -103,12 +108,9 @@ class AiohttpTransport:
         self._settings = settings
         self._most = settings.max_response_bytes
         self._base_path = settings.base_url.raw_path.rstrip("/")
-        self._timeout = aiohttp.ClientTimeout(
-            total=settings.timeout, sock_connect=settings.connect_timeout
-        )
-        self._file_timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=settings.connect_timeout
-        )
+        self._deadlines = Deadlines()
+        self._timeout = self._connect_timeout(settings.timeout)
+        self._file_timeout = self._connect_timeout(None)
         self._session = session
         self._owns_session = session is None
         self._bare_session: HTTPSession | None = None
@@ -126,6 +128,8 @@ class AiohttpTransport:
         if request.signed_url is not None and not self._owns_session:
             session = self._without_secrets(session)
         file = _file(request)
+        seconds = self._settings.timeout if request.timeout is None else request.timeout
+        deadline = self._deadlines.begin(seconds + _LATER) if file is None else None
         # The error is raised outside of the handler: aiohttp's own errors, and the frames that they
         # hold, know the URL and the headers.
         failure: BaseException
@@ -134,17 +138,22 @@ class AiohttpTransport:
                 return await self._exchange(session, request, headers, authorization)
             return await self._move_file(session, request, headers, authorization, file)
         except asyncio.CancelledError as error:
-            failure = asyncio.CancelledError(*error.args)
+            late = deadline is not None and deadline.is_why()
+            failure = _no_answer() if late else asyncio.CancelledError(*error.args)
         except Exception as error:  # noqa: BLE001 - aiohttp has some beside its own
             known = isinstance(error, TransportError)
             failure = error.with_traceback(None) if known else _translated(error)
             if file is not None:
                 failure = file.failure or _of_file(error, file) or failure
+        finally:
+            if deadline is not None:
+                self._deadlines.end(deadline)
         raise failure
 
     async def close(self) -> None:
         """Close the session, unless it is the caller's."""
         self._closed = True
+        self._deadlines.close()
         session, self._session = self._session, None
         bare, self._bare_session = self._bare_session, None
         if bare is not None:
@@ -229,7 +238,7 @@ class AiohttpTransport:
             data=body,
             # The one place where the key is in the open, and in no variable of ours.
             headers=_with(headers, authorization),
-            timeout=self._patience(request) if file is None else self._file_timeout,
+            timeout=self._file_timeout if file is not None else self._timeout_of(request),
             allow_redirects=False,
             raise_for_status=False,
             # Of the base URL, which is one object: a URL reads its host once.
@@ -269,11 +278,16 @@ class AiohttpTransport:
                 break
         return b"".join(blocks)
 
-    def _patience(self, request: Request) -> aiohttp.ClientTimeout:
-        if request.timeout is None:
-            return self._timeout
+    def _timeout_of(self, request: Request) -> aiohttp.ClientTimeout:
+        return self._timeout if request.timeout is None else self._connect_timeout(request.timeout)
+
+    def _connect_timeout(self, seconds: float | None) -> aiohttp.ClientTimeout:
+        """Limit what comes before anything is sent; for the rest there is a deadline."""
         return aiohttp.ClientTimeout(
-            total=request.timeout, sock_connect=self._settings.connect_timeout
+            total=None,
+            connect=seconds,
+            sock_connect=self._settings.connect_timeout,
+            ceil_threshold=inf,  # else it would come up to a second late
         )
 
     def _url(self, request: Request) -> URL:
@@ -327,11 +341,15 @@ def _of_file(error: Exception, file: FileBody | FileArrival) -> TransportError |
     return None if what is None else TransportError(what, timed_out=isinstance(error, TimeoutError))
 
 
+def _no_answer() -> TransportError:
+    return TransportError("no answer in time", timed_out=True)
+
+
 def _translated(error: Exception) -> TransportError:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return TransportError("no connection in time", timed_out=True, sent=False)
     if isinstance(error, TimeoutError):
-        return TransportError("no answer in time", timed_out=True)
+        return _no_answer()
     if isinstance(error, aiohttp.ClientConnectorError):
         place = f"{error.host}:{error.port}"
         return TransportError(f"cannot connect to {place} ({error.os_error})", sent=False)

@@ -197,7 +197,6 @@ def decode(name: str, body: bytes, status: int, fields: dict[str, str]) -> None:
     told = protocol.window(fields)
     if told is not None:
         assert protocol.rate_limit(told, fields).limit == told.limit
-    protocol.unix_time(fields)
 
 
 @settings(unhurried, max_examples=20 * settings().max_examples)

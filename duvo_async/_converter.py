@@ -34,6 +34,10 @@ class DecodeProblem(Exception):  # noqa: N818 - it is turned into a ResponseDeco
         self.problems = problems
 
 
+class GoneProblem(DecodeProblem):
+    """The API says that what was asked for is no more: it is turned into a `NotFoundError`."""
+
+
 def structure(value: JSON, kind: type[_T], path: str = "$") -> _T:
     """Make a model of a decoded JSON value.
 

@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 
 from duvo_async import _operations, _protocol
 from duvo_async._blotting import blotted, headers_without, plain
-from duvo_async._converter import DecodeProblem
+from duvo_async._converter import DecodeProblem, GoneProblem
 from duvo_async._deprecation import Deprecations
 from duvo_async._options import Options, keyed
 from duvo_async._pacing import Lane
@@ -32,6 +32,7 @@ from duvo_async.errors import (
     APIError,
     APITimeoutError,
     ConfigurationError,
+    NotFoundError,
     RateLimitError,
     ResponseDecodeError,
 )
@@ -45,6 +46,7 @@ _PAUSE = 1.0
 pause, so that processes which were told the same do not come back at once."""
 _USER_AGENT = f"duvo-async/{__version__} python/{platform.python_version()}"
 _HEADERS: Mapping[str, str] = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
+_FOREIGN_HEADERS: Mapping[str, str] = {"User-Agent": _USER_AGENT}
 
 
 class Session:
@@ -217,14 +219,7 @@ class Session:
         try:
             return call.decode(response)
         except DecodeProblem as problem:
-            raise ResponseDecodeError(
-                problem.problems,
-                method=request.method,
-                path=request.path,
-                idempotency_key=request.idempotency_key,
-                attempts=attempts,
-                request_id=_protocol.request_id(response),
-            ) from None
+            raise _undecoded(problem, request, response, attempts) from None
 
     def keep_share(self, share: float) -> None:
         """Have a part of each window kept for polls while starts wait."""
@@ -265,31 +260,17 @@ class Session:
     async def _send(
         self, request: Request, attempts: int, lane: Lane, turn: int | None
     ) -> tuple[Response, Secret | None]:
-        if request.signed_url is not None:
-            response = await self._exchange(request, {"User-Agent": _USER_AGENT}, None, attempts)
-            return response, None
-        headers = _HEADERS
-        if request.idempotency_key is not None:
-            headers = {**headers, "Idempotency-Key": request.idempotency_key}
-        if turn is None:
+        """Send a request when its turn has come; tell with what credentials."""
+        of_api = request.signed_url is None
+        if of_api and not turn:
             turn = self.turns.take(lane) or await self.turns.wait(lane)
-        try:
-            authorization = self.auth.fixed or await self.auth.authorization()
-            response = await self._exchange(request, headers, authorization, attempts)
-            return self.received(request, response, turn, attempts), authorization
-        finally:
-            self.turns.release(turn)
-
-    async def _exchange(
-        self,
-        request: Request,
-        headers: Mapping[str, str],
-        authorization: Secret | None,
-        attempts: int,
-    ) -> Response:
         started = perf_counter()
         try:
-            response = await self._transport.send(request, headers, authorization)
+            authorization = None
+            if of_api:
+                authorization = self.auth.fixed or await self.auth.authorization()
+                started = perf_counter()
+            response = await self._transport.send(request, _headers(request), authorization)
         except TransportError as error:
             _log(request, str(error), attempts, started, None)
             failure = (_too_large if error.too_large else _without_answer)(error, request, attempts)
@@ -297,7 +278,12 @@ class Session:
             if _logger.isEnabledFor(logging.DEBUG):
                 known_by = plain(_protocol.request_id(response) or "none", self.auth.redact)
                 _log(request, response.status, attempts, started, known_by)
-            return response
+            if turn and of_api:
+                response = self.received(request, response, turn, attempts)
+            return response, authorization
+        finally:
+            if turn and of_api:
+                self.turns.release(turn)
         # Raised outside of the handler, so that nothing hangs on it that knows the URL.
         raise failure
 
@@ -371,6 +357,36 @@ class _Heard:
     team: str | None = None
     no_team: str | None = None
     deprecations: Deprecations = field(factory=Deprecations)
+
+
+def _undecoded(
+    problem: DecodeProblem, request: Request, response: Response, attempts: int
+) -> APIError:
+    if isinstance(problem, GoneProblem):
+        return NotFoundError(
+            status=response.status,
+            reason=problem.problems[0],
+            method=request.method,
+            path=request.path,
+            request_id=_protocol.request_id(response),
+            attempts=attempts,
+        )
+    return ResponseDecodeError(
+        problem.problems,
+        method=request.method,
+        path=request.path,
+        idempotency_key=request.idempotency_key,
+        attempts=attempts,
+        request_id=_protocol.request_id(response),
+    )
+
+
+def _headers(request: Request) -> Mapping[str, str]:
+    if request.signed_url is not None:
+        return _FOREIGN_HEADERS
+    if request.idempotency_key is None:
+        return _HEADERS
+    return {**_HEADERS, "Idempotency-Key": request.idempotency_key}
 
 
 def _too_large(error: TransportError, request: Request, attempts: int) -> APIError:

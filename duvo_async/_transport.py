@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from math import inf
 from typing import Protocol, TypeAlias
 from urllib.request import getproxies, proxy_bypass
@@ -128,26 +128,30 @@ class AiohttpTransport:
         if request.signed_url is not None and not self._owns_session:
             session = self._without_secrets(session)
         file = _file(request)
+        if file is not None:
+            return await self._move_file(session, request, headers, authorization, file)
+        if isinstance(request.body, bytes):
+            headers = {**headers, "Content-Type": request.content_type}
         seconds = self._settings.timeout if request.timeout is None else request.timeout
-        deadline = self._deadlines.begin(seconds + _LATER) if file is None else None
+        deadline = self._deadlines.begin(seconds + _LATER)
         # The error is raised outside of the handler: aiohttp's own errors, and the frames that they
         # hold, know the URL and the headers.
         failure: BaseException
         try:
-            if file is None:
-                return await self._exchange(session, request, headers, authorization)
-            return await self._move_file(session, request, headers, authorization, file)
+            response = await self._ask(session, request, headers, authorization)
+            content = response.content
+            if content.is_eof() and response.closed:
+                # As most answers it came in one piece, and has given its connection back.
+                return self._answer(response, content.read_nowait())
+            async with response:
+                return self._answer(response, await self._read(content))
         except asyncio.CancelledError as error:
-            late = deadline is not None and deadline.is_why()
+            late = deadline.is_why()
             failure = _no_answer() if late else asyncio.CancelledError(*error.args)
         except Exception as error:  # noqa: BLE001 - aiohttp has some beside its own
-            known = isinstance(error, TransportError)
-            failure = error.with_traceback(None) if known else _translated(error)
-            if file is not None:
-                failure = file.failure or _of_file(error, file) or failure
+            failure = _translated(error)
         finally:
-            if deadline is not None:
-                self._deadlines.end(deadline)
+            self._deadlines.end(deadline)
         raise failure
 
     async def close(self) -> None:
@@ -195,12 +199,34 @@ class AiohttpTransport:
         authorization: Secret | None,
         file: FileBody | FileArrival,
     ) -> Response:
+        if isinstance(file, FileArrival):
+            headers = {**headers, **file.headers()}
+        failure: BaseException
         try:
-            async with while_it_moves(file):
-                return await self._exchange(session, request, headers, authorization, file)
+            async with (
+                while_it_moves(file),
+                await self._ask(session, request, headers, authorization, file) as response,
+            ):
+                return await self._moved(response, file)
+        except asyncio.CancelledError as error:
+            failure = asyncio.CancelledError(*error.args)
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = file.failure or _of_file(error, file) or _translated(error)
         finally:
             if isinstance(file, FileBody):
                 file.let_go()
+        raise failure
+
+    async def _moved(
+        self, response: aiohttp.ClientResponse, file: FileBody | FileArrival
+    ) -> Response:
+        taken = isinstance(file, FileArrival) and await file.take(response)
+        answer = self._answer(response, b"" if taken else await self._read(response.content))
+        # Before the connection is given back, and may be another request's.
+        sent = file.let_go() if isinstance(file, FileBody) else True
+        if not sent and answer.status < _REDIRECTION:
+            raise aiohttp.ClientPayloadError
+        return answer
 
     def _without_secrets(self, session: HTTPSession) -> HTTPSession:
         """Share the connections of the caller's session, and none of its cookies and headers."""
@@ -215,47 +241,28 @@ class AiohttpTransport:
             )
         return bare
 
-    async def _exchange(
+    def _ask(
         self,
         session: HTTPSession,
         request: Request,
         headers: Mapping[str, str],
         authorization: Secret | None,
         file: FileBody | FileArrival | None = None,
-    ) -> Response:
+    ) -> Awaitable[aiohttp.ClientResponse]:
         url = self._url(request)
-        body: bytes | FileBody | None = None
-        if isinstance(request.body, bytes):
-            body = request.body
-            headers = {**headers, "Content-Type": request.content_type}
-        elif isinstance(file, FileBody):
-            body = file
-        elif file is not None:
-            headers = {**headers, **file.headers()}
-        response = await session.request(
+        # Of the base URL, which is one object: a URL looks for its host once.
+        place = self._settings.base_url if request.signed_url is None else url
+        return session.request(
             request.method,
             url,
-            data=body,
+            data=file if isinstance(file, FileBody) else request.body,
             # The one place where the key is in the open, and in no variable of ours.
             headers=_with(headers, authorization),
-            timeout=self._file_timeout if file is not None else self._timeout_of(request),
+            timeout=self._timeout_of(request) if file is None else self._file_timeout,
             allow_redirects=False,
             raise_for_status=False,
-            # Of the base URL, which is one object: a URL reads its host once.
-            proxy=self._proxy(url if request.signed_url else self._settings.base_url, session),
+            proxy=self._proxy(place, session),
         )
-        content = response.content
-        if file is None and content.is_eof() and response.closed:
-            # As most answers it came in one piece, and has given its connection back.
-            return self._answer(response, content.read_nowait())
-        async with response:
-            taken = isinstance(file, FileArrival) and await file.take(response)
-            answer = self._answer(response, b"" if taken else await self._read(content))
-            # Before the connection is given back, and may be another request's.
-            sent = file.let_go() if isinstance(file, FileBody) else True
-            if not sent and answer.status < _REDIRECTION:
-                raise aiohttp.ClientPayloadError
-            return answer
 
     def _answer(self, response: aiohttp.ClientResponse, body: bytes) -> Response:
         if len(body) > self._most and response.status < _REDIRECTION:
@@ -341,15 +348,20 @@ def _of_file(error: Exception, file: FileBody | FileArrival) -> TransportError |
     return None if what is None else TransportError(what, timed_out=isinstance(error, TimeoutError))
 
 
+def _no_connection() -> TransportError:
+    return TransportError("no connection in time", timed_out=True, sent=False)
+
+
 def _no_answer() -> TransportError:
     return TransportError("no answer in time", timed_out=True)
 
 
 def _translated(error: Exception) -> TransportError:
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return TransportError("no connection in time", timed_out=True, sent=False)
+    if isinstance(error, TransportError):
+        return error.with_traceback(None)
     if isinstance(error, TimeoutError):
-        return _no_answer()
+        unconnected = isinstance(error, aiohttp.ConnectionTimeoutError)
+        return _no_connection() if unconnected else _no_answer()
     if isinstance(error, aiohttp.ClientConnectorError):
         place = f"{error.host}:{error.port}"
         return TransportError(f"cannot connect to {place} ({error.os_error})", sent=False)

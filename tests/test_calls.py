@@ -245,6 +245,32 @@ async def test_no_answer_in_time() -> None:
     assert "order-7" in str(caught.value)
 
 
+async def test_no_connection_in_time() -> None:
+    class Resolver(aiohttp.abc.AbstractResolver):
+        async def resolve(self, *_: object, **__: object) -> list[aiohttp.abc.ResolveResult]:
+            await asyncio.sleep(3600)
+            return []
+
+        async def close(self) -> None:
+            pass
+
+    connector = aiohttp.TCPConnector(resolver=Resolver())
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        AsyncDuvo(
+            KEY,
+            base_url="https://api.test",
+            timeout=5,
+            session=session,
+            retry=RetryPolicy(retries=0),
+        ) as duvo,
+    ):
+        with pytest.raises(APITimeoutError, match="no connection in time") as caught:
+            await duvo.runs.start(AGENT_ID)
+    assert now() == 5
+    assert not caught.value.may_have_been_done
+
+
 async def test_nobody_there() -> None:
     async with serve(run_answer()) as stub:
         pass

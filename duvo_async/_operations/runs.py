@@ -1,15 +1,14 @@
 """What is sent about runs, and what the answers mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from attrs import evolve
 
-from duvo_async._converter import DecodeProblem, structure
-from duvo_async._operations._fields import filled, moment, post, web_address, whole
-from duvo_async._protocol import Call, Request, Response, member, parse_json, request_id
+from duvo_async._converter import DecodeProblem, GoneProblem, structure
+from duvo_async._operations._fields import body, filled, moment, one, post, web_address, whole
+from duvo_async._protocol import Call, Request, Response, parse_json
 from duvo_async._routes import Routes
-from duvo_async.errors import NotFoundError
 from duvo_async.models import (
     AnsweredHumanRequest,
     HumanRequest,
@@ -23,6 +22,11 @@ from duvo_async.models.runs import FollowedRun
 
 MAX_PAGE_SIZE = 50
 """Messages a page (API reference, "Get Run Messages"; one guide says 100)."""
+
+# Made once: they are what is read most.
+_read_started = one("run", Run)
+_read_followed: Callable[[Response], tuple[FollowedRun, ...]] = one("data", tuple[FollowedRun, ...])
+_read_messages = body(MessagesPage)
 
 
 def health(routes: Routes) -> Call[bool]:
@@ -48,38 +52,27 @@ def start_run(  # noqa: PLR0913 - the fields of the body
     }
     return Call(
         post(routes.runs(), fields, idempotency_key),
-        lambda response: member(response.body, "run", Run),
+        _read_started,
     )
 
 
 def get_run(routes: Routes, run_id: str) -> Call[Run]:
     """Read a run with the request that it waits for."""
-    request = Request(method="GET", path=routes.run(run_id))
-
-    def decode(response: Response) -> Run:
-        body = parse_json(response.body)
-        if not isinstance(body, dict) or "run" not in body:
-            raise DecodeProblem(("required field missing @ $.run",))
-        if body["run"] is None:
-            raise _gone(request, response)
-        run = structure(body["run"], Run, "$.run")
-        pending = body.get("pending_human_request")
-        if pending is None:
-            return run
-        human_request = structure(pending, HumanRequest, "$.pending_human_request")
-        return evolve(run, pending_human_request=human_request)
-
-    return Call(request, decode)
+    return Call(Request(method="GET", path=routes.run(run_id)), _read_run)
 
 
-def _gone(request: Request, response: Response) -> NotFoundError:
-    return NotFoundError(
-        status=response.status,
-        reason="the run no longer exists (the API sent null for it)",
-        method=request.method,
-        path=request.path,
-        request_id=request_id(response),
-    )
+def _read_run(response: Response) -> Run:
+    value = parse_json(response.body)
+    if not isinstance(value, dict) or "run" not in value:
+        raise DecodeProblem(("required field missing @ $.run",))
+    if value["run"] is None:
+        raise GoneProblem(("the run no longer exists (the API sent null for it)",))
+    run = structure(value["run"], Run, "$.run")
+    pending = value.get("pending_human_request")
+    if pending is None:
+        return run
+    human_request = structure(pending, HumanRequest, "$.pending_human_request")
+    return evolve(run, pending_human_request=human_request)
 
 
 def list_runs(
@@ -94,7 +87,7 @@ def list_runs(
         ("since", moment(since)),
     )
     request = Request(method="GET", path=routes.runs(), query=query)
-    return Call(request, lambda response: member(response.body, "data", tuple[FollowedRun, ...]))
+    return Call(request, _read_followed)
 
 
 def list_messages(routes: Routes, run_id: str, *, limit: int, offset: int) -> Call[MessagesPage]:
@@ -103,7 +96,7 @@ def list_messages(routes: Routes, run_id: str, *, limit: int, offset: int) -> Ca
     whole("offset", offset, least=0)
     query = (("limit", str(limit)), ("offset", str(offset)))
     request = Request(method="GET", path=routes.messages(run_id), query=query)
-    return Call(request, lambda response: structure(parse_json(response.body), MessagesPage))
+    return Call(request, _read_messages)
 
 
 def post_message(
@@ -113,7 +106,7 @@ def post_message(
     fields = {"message": filled("message", message)}
     return Call(
         post(routes.messages(run_id), fields, idempotency_key),
-        lambda response: member(response.body, "message", Message),
+        one("message", Message),
     )
 
 
@@ -134,7 +127,7 @@ def respond(  # noqa: PLR0913 - the parts of the path and the fields of the body
     fields = {"approved": approved, "answers": None if answers is None else _texts(answers)}
     return Call(
         post(routes.respond(run_id, request_id), fields, idempotency_key),
-        lambda response: member(response.body, "human_request", AnsweredHumanRequest),
+        one("human_request", AnsweredHumanRequest),
     )
 
 
@@ -150,5 +143,5 @@ def stop_run(routes: Routes, run_id: str, *, idempotency_key: str | None) -> Cal
     """Stop a run."""
     return Call(
         Request(method="POST", path=routes.stop(run_id), idempotency_key=idempotency_key),
-        lambda response: structure(parse_json(response.body), StopResult),
+        body(StopResult),
     )

@@ -15,7 +15,6 @@ from duvo_async import (
     HumanRequestType,
     Message,
     MessagesPage,
-    NotFoundError,
     Question,
     Run,
     RunStatus,
@@ -28,7 +27,7 @@ from duvo_async import (
 )
 from duvo_async import _operations as operations
 from duvo_async._bodies import ByteStream
-from duvo_async._converter import DecodeProblem, structure
+from duvo_async._converter import DecodeProblem, GoneProblem, structure
 from duvo_async._protocol import Call, Response, member, parse_json
 from duvo_async._routes import Routes
 from tests.support import bodies
@@ -430,12 +429,9 @@ def test_a_pending_request_of_another_type_is_a_problem(pending: object) -> None
 
 
 @pytest.mark.parametrize("more", [{}, {"pending_human_request": None}, {"error": "gone"}])
-def test_a_run_that_is_null_is_not_found(more: Body) -> None:
-    response = attrs.evolve(answer({"run": None, **more}), headers={"x-request-id": "req-1"})
-    with pytest.raises(NotFoundError, match="no longer exists") as caught:
-        operations.get_run(ROUTES, "run-1").decode(response)
-    assert (caught.value.method, caught.value.path) == ("GET", "/v1/runs/run-1")
-    assert caught.value.request_id == "req-1"
+def test_a_run_that_is_null_is_gone(more: Body) -> None:
+    with pytest.raises(GoneProblem, match="no longer exists"):
+        operations.get_run(ROUTES, "run-1").decode(answer({"run": None, **more}))
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if name != "get_run"])
@@ -528,7 +524,7 @@ def test_a_value_of_another_type_is_located(data: st.DataObject, name: str) -> N
     wrong = data.draw(bodies.wrong_values(place))
     place.container[place.key] = wrong
     if place.path == "$.run" and name == "get_run" and wrong is None:
-        with pytest.raises(NotFoundError):
+        with pytest.raises(GoneProblem):
             call.decode(answer(body))
         return
     (problem,) = problems(lambda: call.decode(answer(body)))
@@ -567,10 +563,10 @@ def decodes_or_is_a_problem(call: Call[Any], body: bytes) -> None:
     found = ["none @ $"]
     try:
         call.decode(answer(body))
+    except GoneProblem:
+        assert json.loads(body)["run"] is None
     except DecodeProblem as problem:
         found = [*problem.problems]
-    except NotFoundError:
-        assert json.loads(body)["run"] is None
     assert found
     assert all(" @ $" in each for each in found)
 

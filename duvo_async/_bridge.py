@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, RLock, Thread, get_ident
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from duvo_async._callbacks import caller
@@ -83,9 +84,9 @@ class Bridge:
             while (errand := call.errand()) is not None:
                 errand()
         finally:
-            if not call.ended.is_set():
+            if not call.ended:
                 self._loop.post(loop, call.cancel)
-                call.ended.wait(_CLEAN_UP_SECONDS)
+                call.wait(_CLEAN_UP_SECONDS)
             self._loop.calls.discard(call)
         return call.result()
 
@@ -204,14 +205,17 @@ class _Call(Generic[_T]):
 
     Attributes:
         desk: What the calling thread is asked to do; None when nothing more will come.
-        ended: Set when the coroutine has ended, or never will begin.
+        ended: Whether the coroutine has ended, or never will begin.
     """
+
+    __slots__ = ("_begun", "_error", "_function", "_task", "_value", "desk", "ended")
 
     def __init__(self, function: Callable[[], Awaitable[_T]]) -> None:
         self.desk: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self.ended = Event()
+        self.ended = False
         self._function = function
         self._task: asyncio.Task[None] | None = None
+        self._begun = False
         self._value: list[_T] = []
         self._error: BaseException | None = None
 
@@ -221,26 +225,33 @@ class _Call(Generic[_T]):
         Not in one go: a signal that comes just before a wait does not end it.
         """
         while True:
-            with suppress(Empty):
+            try:
                 return self.desk.get(timeout=_SIGNAL_SECONDS)
+            except Empty:
+                pass
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it has ended, and do nothing more that it asks for."""
+        until = monotonic() + seconds
+        with suppress(Empty):
+            while self.desk.get(timeout=max(0.0, until - monotonic())) is not None:
+                pass
 
     def start(self) -> None:
         """Begin, in the loop."""
-        if not self.ended.is_set():
+        if not self.ended:
             self._task = asyncio.get_running_loop().create_task(self._run())
-            # Not from within: a task that is cancelled before its first step never gets there.
-            self._task.add_done_callback(lambda _: self.finish())
 
     def cancel(self) -> None:
         """Give up, in the loop."""
-        if self._task is None:
-            self.finish()
-        else:
+        if self._task is not None:
             self._task.cancel()
+        if not self._begun:  # and never will
+            self.finish()
 
     def finish(self) -> None:
         """Let the calling thread go on."""
-        self.ended.set()
+        self.ended = True
         self.desk.put(None)
 
     def result(self) -> _T:
@@ -255,11 +266,14 @@ class _Call(Generic[_T]):
             self._error = None  # an error and the frame that it was raised in would be a cycle
 
     async def _run(self) -> None:
+        self._begun = True
         caller.set(self._call_back)
         try:
             self._value.append(await self._function())
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the caller raises it
             self._error = error
+        finally:
+            self.finish()
 
     async def _call_back(self, function: Callable[[], Any], /) -> Any:  # noqa: ANN401 - as it gives
         loop = asyncio.get_running_loop()

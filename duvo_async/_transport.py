@@ -137,14 +137,14 @@ class AiohttpTransport:
         # The error is raised outside of the handler: aiohttp's own errors, and the frames that they
         # hold, know the URL and the headers.
         failure: BaseException
+        response: aiohttp.ClientResponse | None = None
         try:
             response = await self._ask(session, request, headers, authorization)
-            content = response.content
-            if content.is_eof() and response.closed:
+            if response.closed and response.content.is_eof():
                 # As most answers it came in one piece, and has given its connection back.
-                return self._answer(response, content.read_nowait())
+                return self._answer(response, response.content.read_nowait())
             async with response:
-                return self._answer(response, await self._read(content))
+                return self._answer(response, await self._read(response.content))
         except asyncio.CancelledError as error:
             late = deadline.is_why()
             failure = _no_answer() if late else asyncio.CancelledError(*error.args)
@@ -152,6 +152,7 @@ class AiohttpTransport:
             failure = _translated(error)
         finally:
             self._deadlines.end(deadline)
+            response = None  # it knows them, too
         raise failure
 
     async def close(self) -> None:
@@ -203,11 +204,9 @@ class AiohttpTransport:
             headers = {**headers, **file.headers()}
         failure: BaseException
         try:
-            async with (
-                while_it_moves(file),
-                await self._ask(session, request, headers, authorization, file) as response,
-            ):
-                return await self._moved(response, file)
+            async with while_it_moves(file):
+                asked = self._ask(session, request, headers, authorization, file)
+                return await self._moved(asked, file)
         except asyncio.CancelledError as error:
             failure = asyncio.CancelledError(*error.args)
         except Exception as error:  # noqa: BLE001 - as above
@@ -218,15 +217,16 @@ class AiohttpTransport:
         raise failure
 
     async def _moved(
-        self, response: aiohttp.ClientResponse, file: FileBody | FileArrival
+        self, asked: Awaitable[aiohttp.ClientResponse], file: FileBody | FileArrival
     ) -> Response:
-        taken = isinstance(file, FileArrival) and await file.take(response)
-        answer = self._answer(response, b"" if taken else await self._read(response.content))
-        # Before the connection is given back, and may be another request's.
-        sent = file.let_go() if isinstance(file, FileBody) else True
-        if not sent and answer.status < _REDIRECTION:
-            raise aiohttp.ClientPayloadError
-        return answer
+        async with await asked as response:
+            taken = isinstance(file, FileArrival) and await file.take(response)
+            answer = self._answer(response, b"" if taken else await self._read(response.content))
+            # Before the connection is given back, and may be another request's.
+            sent = file.let_go() if isinstance(file, FileBody) else True
+            if not sent and answer.status < _REDIRECTION:
+                raise aiohttp.ClientPayloadError
+            return answer
 
     def _without_secrets(self, session: HTTPSession) -> HTTPSession:
         """Share the connections of the caller's session, and none of its cookies and headers."""

@@ -151,6 +151,7 @@ def test_it_goes_on_in_the_next_loop() -> None:
     async def leave() -> None:
         left.append(deadlines.begin(5))
 
+    ended: str | None = None
     for work in (leave(), within(deadlines, 7, forever)):
         with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(grace=0)) as runner:
             ended = runner.run(work)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from duvo_async import APIStatusError
 from duvo_async import _operations as operations
 from duvo_async._bodies import ByteStream
-from duvo_async._converter import DecodeProblem
+from duvo_async._converter import DecodeProblem, GoneProblem
 from duvo_async._protocol import Call, Response, failure
 from duvo_async._routes import Routes
 from duvo_async.errors import class_for_status
@@ -364,7 +364,7 @@ def test_every_documented_answer_is_understood(
     for status, schema in good:
         body = data.draw(examples(with_moments(schema)))
         if name == "get_run" and body["run"] is None:
-            with pytest.raises(APIStatusError, match="no longer exists"):
+            with pytest.raises(GoneProblem, match="no longer exists"):
                 call.decode(response(status, body))
         else:
             assert failure(call.request, response(status, body), 1) is None

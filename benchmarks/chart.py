@@ -1,4 +1,4 @@
-"""The fan-out's benchmark as a picture; matplotlib draws it, from the extra `charts`."""
+"""The benchmarks as pictures; matplotlib draws them, from the extra `charts`."""
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -25,6 +25,7 @@ _BOUND_LEFT = 0.72
 _SMALL = {"color": _INK, "fontsize": 8.5, "linespacing": 1.35}
 _DPI = 200
 _SECONDS = (0.1, 1, 10, 100, 1000)
+_RATIOS = (0.5, 1, 2, 5, 10, 20)
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -76,6 +77,49 @@ def draw(file: Path, titles: tuple[str, str], lines: Mapping[str, Line], bound: 
         metadata = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
         figure.savefig(file, dpi=_DPI, metadata=metadata[file.suffix])
         pyplot.close(figure)
+
+
+def bars(file: Path, titles: tuple[str, str], groups: Mapping[str, Mapping[str, float]]) -> None:
+    """Draw ratios as bars from 1 on, on a logarithmic axis.
+
+    Args:
+        file: Where to.
+        titles: What the ratios are, and under what conditions.
+        groups: The names and ratios of each group.
+    """
+    import_module("matplotlib").use("Agg")
+    pyplot = import_module("matplotlib.pyplot")
+    with pyplot.rc_context(_STYLE):
+        figure, axes = pyplot.subplots(figsize=_SIZE, facecolor="white", layout="constrained")
+        axes.set(xscale="log")
+        place, ticks = 0.0, dict[float, str]()
+        for group, ratios in groups.items():
+            axes.text(0, place, group, transform=axes.get_yaxis_transform(), weight="bold")
+            for index, (name, ratio) in enumerate(ratios.items()):
+                place += 1
+                ticks[place] = name
+                axes.barh(place, ratio - 1, left=1, color=_COLOURS[index % len(_COLOURS)])
+                axes.text(max(ratio, 1) * 1.03, place, f"{ratio:.2f}", va="center", **_SMALL)
+            place += 1.5
+        axes.axvline(1, color=_INK, lw=1.3)
+        axes.set_yticks(list(ticks), list(ticks.values()))
+        axes.invert_yaxis()
+        _finish_bars(axes)
+        axes.set_title(titles[0], loc="left", fontsize=11.5, weight="bold", pad=28)
+        axes.text(0, _SUBTITLE, titles[1], transform=axes.transAxes, color=_GREY, va="bottom")
+        metadata = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+        figure.savefig(file, dpi=_DPI, metadata=metadata[file.suffix])
+        pyplot.close(figure)
+
+
+def _finish_bars(axes: Any) -> None:  # noqa: ANN401 - matplotlib may not be installed
+    low, high = axes.get_xlim()
+    ratios = [each for each in _RATIOS if low <= each <= high]
+    axes.set_xticks(ratios, [f"{each:g}" for each in ratios])
+    axes.minorticks_off()
+    axes.tick_params(length=0)
+    for side in ("left", "right", "top", "bottom"):
+        axes.spines[side].set_visible(False)
 
 
 def _bound(axes: Any, bound: Line) -> None:  # noqa: ANN401 - matplotlib may not be installed

@@ -7,7 +7,7 @@ unless a table says so, so that what is measured is the choice of what to read w
 
 import argparse
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import zip_longest
 from multiprocessing import get_context
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from attrs import asdict, evolve, field, frozen
 
-from benchmarks import chart
+from benchmarks import chart, table
 from benchmarks.foreground import CALLS, DELAYED, OFFSETS, PHASES, waited
 from benchmarks.policies import POLICIES, in_processes, list_sweep
 from benchmarks.trials import (
@@ -178,6 +178,25 @@ class Benchmark:
 
 def _held_up(seconds: list[float]) -> float:
     return sum(each > DELAYED for each in seconds) / len(seconds)
+
+
+def rows(*, numbers: Sequence[int] = (10, 100, 300, 1000)) -> Iterable[table.Row]:
+    """Measure for the table of all benchmarks, with one seed.
+
+    Args:
+        numbers: How many runs are fanned out.
+
+    Yields:
+        The figures.
+    """
+    names = ("list sweep", "naive")
+    cases = [(name, Case(BOUNDED, runs, 0)) for runs in numbers for name in names]
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        found = [(*each, pool.submit(simulate, POLICIES[each[0]].play, each[1])) for each in cases]
+        for name, case, future in found:
+            figures = future.result()
+            yield table.Row("fanout", f"mean lag in s, {name}, {case.runs:,} runs", figures.mean)
+            yield table.Row("fanout", f"429s, {name}, {case.runs:,} runs", figures.refused)
 
 
 def _lines(rows: Iterable[Row], durations: str, figure: str) -> dict[str, dict[int, float]]:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from attrs import frozen
 
-from benchmarks.sink import stats
+from benchmarks.stub import stats
 from duvo_async import AsyncDuvo
 
 SANDBOX = "sbx_1"

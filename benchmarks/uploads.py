@@ -16,7 +16,9 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from itertools import zip_longest
 from math import inf
 from pathlib import Path
@@ -28,7 +30,8 @@ from attrs import define, field, frozen
 from benchmarks import footprint
 from benchmarks.gaps import longest_gaps
 from benchmarks.peers import AT_ONCE, Peers, Send, Spent, peers, spent
-from benchmarks.sink import sink
+from benchmarks.stub import stub
+from benchmarks.table import Row
 
 MB, GB = 10**6, 10**9
 SMALL = 5000, 4096
@@ -83,13 +86,15 @@ class Benchmark:
         folder: Where files can be made.
         size: The bytes of the large file.
         rounds: How often to compare. None for as often as the section needs.
-        missed: The rows that miss their targets.
+        targets: The rows that have one.
+        missed: The rows that miss theirs.
     """
 
     url: str
     folder: Path
     size: int
     rounds: int | None
+    targets: dict[str, Target] = field(factory=dict[str, Target])
     missed: list[str] = field(factory=list[str])
 
     def throughput(self) -> None:
@@ -188,6 +193,7 @@ class Benchmark:
     ) -> None:
         line = _line(name, cells)
         if target is not None:
+            self.targets[f"{section}, {name}"] = target
             line += target.wanted
             if not target.kept:
                 line += " MISSED"
@@ -256,6 +262,25 @@ def _busy(rounds: Sequence[Spent]) -> str:
     return f"{median(each.server / each.wall for each in rounds):.0%}"
 
 
+def rows(*, size: int = GB // 4, rounds: int = 5) -> Iterable[Row]:
+    """Measure for the table of all benchmarks.
+
+    Args:
+        size: The bytes of the large file.
+        rounds: How often to compare.
+
+    Yields:
+        The figures.
+    """
+    with TemporaryDirectory() as folder, stub() as url:
+        benchmark = Benchmark(url, Path(folder), size, rounds)
+        with redirect_stdout(StringIO()):
+            benchmark.throughput()
+            benchmark.small()
+    for name, target in benchmark.targets.items():
+        yield Row("uploads", name, target.figure, target.most, target.least)
+
+
 SECTIONS: dict[str, Callable[[Benchmark], None]] = {
     "throughput": Benchmark.throughput,
     "small": Benchmark.small,
@@ -274,7 +299,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=GB, metavar="BYTES", help="of the large file")
     parser.add_argument("--check", action="store_true", help="fail when a row misses its target")
     options = parser.parse_args()
-    with TemporaryDirectory() as folder, sink() as url:
+    with TemporaryDirectory() as folder, stub() as url:
         benchmark = Benchmark(url, Path(folder), options.size, options.rounds)
         for section in options.section:
             SECTIONS[section](benchmark)

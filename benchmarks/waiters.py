@@ -8,12 +8,13 @@ import argparse
 import asyncio
 import gc
 import tracemalloc
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from time import process_time
 
 from attrs import define
 
+from benchmarks.table import Row
 from duvo_async import AsyncDuvo, Run
 from duvo_async._pacing import Budget
 from duvo_async.emulator import Emulator, Request, Response, Sleep
@@ -114,6 +115,26 @@ def measured(measure: Awaitable[float]) -> float:
         return runner.run(main())
 
 
+def rows(*, runs: int = 1000) -> Iterable[Row]:
+    """Measure for the table of all benchmarks.
+
+    Args:
+        runs: How many wait.
+
+    Yields:
+        The figures.
+    """
+    for name, wait in {"in wait_many": together, "in a task each": in_tasks}.items():
+        yield Row("waiters", f"bytes of a waiting run, {runs:,} {name}", of_one_more(wait, runs))
+    yield Row("waiters", f"ms a page, {runs:,} waiting", measured(page_cpu(runs)) * 1e3)
+
+
+def of_one_more(wait: Wait, runs: int) -> float:
+    """Measure the bytes of one run more: the difference between many and a tenth of them."""
+    few = runs // 10
+    return (measured(memory(wait, runs)) - measured(memory(wait, few))) / (runs - few)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -121,12 +142,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{'waiting':>8} {'bytes in wait_many':>20} {'in a task':>12} {'ms a page':>12}")
     for runs in options.runs:
-        # Of one run more, hence the difference between many and a tenth of them.
-        few = runs // 10
-        each = [
-            (measured(memory(wait, runs)) - measured(memory(wait, few))) / (runs - few)
-            for wait in (together, in_tasks)
-        ]
+        each = [of_one_more(wait, runs) for wait in (together, in_tasks)]
         print(f"{runs:8d} {each[0]:20.0f} {each[1]:12.0f} {measured(page_cpu(runs)) * 1e3:12.2f}")
 
 

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from attrs import define, field
 
-from benchmarks.calls import RUN_ID
+from benchmarks.answers import RUN_ID
 from duvo_async.webhooks import WebhookEvent, WebhookReceiver, sign
 
 SECRET = "whsec_of_a_benchmark"  # noqa: S105 - opens nothing

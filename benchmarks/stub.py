@@ -1,7 +1,8 @@
-"""The server of the upload benchmark: it takes bodies and forgets them, in a process of its own.
+"""The server of the benchmarks, in a process of its own: it answers what is prepared.
 
-It speaks just enough HTTP for the clients that are compared. What it spends itself is told by
-`GET /stats`, so that a benchmark can say whether it was the limit.
+It speaks just enough HTTP for the clients that are compared, and takes the bodies of uploads and
+forgets them. What it spends itself is told by `GET /stats`, so that a benchmark can say whether it
+was the limit.
 """
 
 import asyncio
@@ -15,12 +16,15 @@ from time import process_time
 
 from attrs import define
 
-from benchmarks.calls import HEADERS
+from benchmarks import answers
 
 EXPIRES_AT = "2030-01-01T00:00:00.000Z"
 _RECEIVED = 1 << 20
 """The most bytes that are taken from a connection at a time."""
 _HEAD_END = b"\r\n\r\n"
+_RUN = answers.response(answers.encoded({"run": answers.RUN}))
+_STARTED = answers.response(answers.encoded({"run": answers.RUN}), "201 Created")
+_MESSAGES = answers.response(answers.encoded(answers.MESSAGES))
 
 
 @define
@@ -38,7 +42,7 @@ class Totals:
     bytes: int = 0
 
 
-class Sink(asyncio.BufferedProtocol):
+class Stub(asyncio.BufferedProtocol):
     """One connection. The bytes of a PUT go nowhere, other bodies are read.
 
     Args:
@@ -69,9 +73,21 @@ class Sink(asyncio.BufferedProtocol):
             self._left -= nbytes  # the body of a PUT, not copied
             self._finish(b"")
             return
+        if self._answer is None and not self._pending and self._answered_at_once(nbytes):
+            return
         self._pending += self._scratch[:nbytes]
         while self._pending and self._advance():
             pass
+
+    def _answered_at_once(self, size: int) -> bool:
+        """Answer a GET that came in one piece."""
+        received = bytes(self._scratch[:size])
+        if not received.startswith(b"GET /v1/") or not received.endswith(_HEAD_END):
+            return False
+        path = received[: received.index(b" HTTP/")]
+        self._totals.requests += 1
+        self._transport.write(_MESSAGES if b"/messages" in path else _RUN)
+        return True
 
     def _advance(self) -> bool:
         """Read a head or a body, and say whether there may be more to read."""
@@ -126,6 +142,8 @@ class Sink(asyncio.BufferedProtocol):
                     "cpu": process_time(),
                 }
             )
+        if target.endswith("/runs"):
+            return _STARTED
         if target.endswith("/upload-urls"):
             path = json.loads(body)["path"]
             url = f"http://{host}/store{path}?X-Signature=0123456789abcdef"
@@ -147,15 +165,8 @@ def _fields(body: bytes) -> dict[str, bytes]:
     return found
 
 
-_START = "HTTP/1.1 201 Created\r\n" + "".join(
-    f"{name}: {value}\r\n"
-    for name, value in {**HEADERS, "Content-Type": "application/json"}.items()
-)
-
-
 def _json(answer: dict[str, object]) -> bytes:
-    body = json.dumps(answer)
-    return f"{_START}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    return answers.response(answers.encoded(answer), "201 Created")
 
 
 def serve() -> None:
@@ -164,7 +175,7 @@ def serve() -> None:
     async def main() -> None:
         totals = Totals()
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Sink(totals), "127.0.0.1", 0)
+        server = await loop.create_server(lambda: Stub(totals), "127.0.0.1", 0)
         print(server.sockets[0].getsockname()[1], flush=True)
         await server.serve_forever()
 
@@ -172,9 +183,9 @@ def serve() -> None:
 
 
 @contextmanager
-def sink() -> Generator[str, None, None]:
+def stub() -> Generator[str, None, None]:
     """Run the server in a process of its own; give its URL."""
-    command = [sys.executable, "-m", "benchmarks.sink"]
+    command = [sys.executable, "-m", "benchmarks.stub"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this file
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         try:

@@ -2,9 +2,10 @@
 
 import warnings
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, NoReturn, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 from urllib.parse import unquote
 
 from duvo_async import _operations
@@ -20,19 +21,10 @@ from duvo_async._transport import AiohttpTransport, HTTPSession
 from duvo_async._turns import turns_for
 from duvo_async.auth import make_auth
 from duvo_async.credentials import ClientCredentials, TokenSource
-from duvo_async.downloading import Downloader
 from duvo_async.errors import ConfigurationError, DuvoSecurityWarning
 from duvo_async.filling import Filler
 from duvo_async.models import JSON, APIResponse, RateLimit
-from duvo_async.resources.agents import AsyncAgents
-from duvo_async.resources.builds import AsyncBuilds
-from duvo_async.resources.cases import AsyncCases
-from duvo_async.resources.files import AsyncFiles
-from duvo_async.resources.mcp import AsyncMCP
-from duvo_async.resources.queues import AsyncQueues
 from duvo_async.resources.runs import AsyncRuns
-from duvo_async.resources.sandboxes import AsyncSandboxes
-from duvo_async.resources.teams import AsyncTeams
 from duvo_async.settings import (
     DEFAULT_CONNECT_TIMEOUT,
     DEFAULT_MAX_RESPONSE_BYTES,
@@ -43,6 +35,16 @@ from duvo_async.settings import (
 )
 from duvo_async.uploading import Uploader
 from duvo_async.watching import Watcher
+
+if TYPE_CHECKING:
+    from duvo_async.resources.agents import AsyncAgents
+    from duvo_async.resources.builds import AsyncBuilds
+    from duvo_async.resources.cases import AsyncCases
+    from duvo_async.resources.files import AsyncFiles
+    from duvo_async.resources.mcp import AsyncMCP
+    from duvo_async.resources.queues import AsyncQueues
+    from duvo_async.resources.sandboxes import AsyncSandboxes
+    from duvo_async.resources.teams import AsyncTeams
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -162,17 +164,68 @@ class AsyncDuvo:
         self._session = session
         self._watcher = watcher
         self._is_light = light
-        uploader = Uploader(session)
-        filler = Filler(session, uploader)
-        self.runs: AsyncRuns = AsyncRuns(session, filler, watcher, settings)
-        self.sandboxes: AsyncSandboxes = AsyncSandboxes(session, uploader, filler)
-        self.agents: AsyncAgents = AsyncAgents(session)
-        self.builds: AsyncBuilds = AsyncBuilds(session)
-        self.queues: AsyncQueues = AsyncQueues(session)
-        self.cases: AsyncCases = AsyncCases(session)
-        self.teams: AsyncTeams = AsyncTeams(session)
-        self.files: AsyncFiles = AsyncFiles(session, uploader, Downloader(session))
-        self.mcp: AsyncMCP = AsyncMCP(session, settings.base_url)
+        self._uploader = Uploader(session)
+        self._filler = Filler(session, self._uploader)
+        self.runs: AsyncRuns = AsyncRuns(session, self._filler, watcher, settings)
+
+    # What not everybody uses is loaded by those who do.
+
+    @cached_property
+    def sandboxes(self) -> "AsyncSandboxes":
+        """Sandboxes and the files in them."""
+        from duvo_async.resources.sandboxes import AsyncSandboxes  # noqa: PLC0415 - as above
+
+        return AsyncSandboxes(self._session, self._uploader, self._filler)
+
+    @cached_property
+    def agents(self) -> "AsyncAgents":
+        """Agents (assignments), with their schedules and case triggers."""
+        from duvo_async.resources.agents import AsyncAgents  # noqa: PLC0415
+
+        return AsyncAgents(self._session)
+
+    @cached_property
+    def builds(self) -> "AsyncBuilds":
+        """Builds, the versions of an agent."""
+        from duvo_async.resources.builds import AsyncBuilds  # noqa: PLC0415
+
+        return AsyncBuilds(self._session)
+
+    @cached_property
+    def queues(self) -> "AsyncQueues":
+        """Queues of cases, with their labels."""
+        from duvo_async.resources.queues import AsyncQueues  # noqa: PLC0415
+
+        return AsyncQueues(self._session)
+
+    @cached_property
+    def cases(self) -> "AsyncCases":
+        """Cases, with their labels."""
+        from duvo_async.resources.cases import AsyncCases  # noqa: PLC0415
+
+        return AsyncCases(self._session)
+
+    @cached_property
+    def teams(self) -> "AsyncTeams":
+        """Teams and their members. v2 only, but for `teams.profile`."""
+        from duvo_async.resources.teams import AsyncTeams  # noqa: PLC0415
+
+        return AsyncTeams(self._session)
+
+    @cached_property
+    def files(self) -> "AsyncFiles":
+        """Files of the team. v2 only."""
+        from duvo_async.downloading import Downloader  # noqa: PLC0415
+        from duvo_async.resources.files import AsyncFiles  # noqa: PLC0415
+
+        return AsyncFiles(self._session, self._uploader, Downloader(self._session))
+
+    @cached_property
+    def mcp(self) -> "AsyncMCP":
+        """The MCP server, with the extra `mcp`."""
+        from duvo_async.resources.mcp import AsyncMCP  # noqa: PLC0415
+
+        return AsyncMCP(self._session, self._settings.base_url)
 
     @property
     def base_url(self) -> str:

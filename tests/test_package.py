@@ -20,6 +20,7 @@ PUBLIC = [name for name in duvo_async.__all__ if name not in NO_CLASSES]
 def test_all_names_what_exists_once() -> None:
     assert len(set(duvo_async.__all__)) == len(duvo_async.__all__)
     assert all(hasattr(duvo_async, name) for name in duvo_async.__all__)
+    assert set(duvo_async.__all__) <= set(dir(duvo_async))
 
 
 def test_every_error_and_model_is_exported() -> None:
@@ -57,15 +58,47 @@ def test_it_is_typed() -> None:
     assert Path(duvo_async.__file__).with_name("py.typed").exists()
 
 
-def test_importing_it_loads_no_more_than_a_first_call_needs() -> None:
-    program = "import duvo_async, json, sys; print(json.dumps([*sys.modules]))"
+def loaded_by(program: str) -> set[str]:
+    """Tell what a program loads, in an interpreter of its own."""
+    program = f"{program}\nimport json, sys; print(json.dumps([*sys.modules]))"
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-W", "error", "-c", program], capture_output=True, check=True, text=True
     )
-    loaded = set(json.loads(done.stdout))
-    assert "duvo_async.client" in loaded
-    unwanted = {"aiohttp.web", "click", "rich", "duvo_async.cli", "duvo_async.emulator"}
+    return set(json.loads(done.stdout))
+
+
+def ours(loaded: set[str]) -> set[str]:
+    return {name for name in loaded if name.partition(".")[0] == "duvo_async"}
+
+
+@pytest.mark.no_cover
+def test_importing_it_loads_next_to_nothing() -> None:
+    loaded = loaded_by("import duvo_async")
+    assert ours(loaded) == {"duvo_async", "duvo_async._lazy", "duvo_async._version"}
+    assert not loaded & {"aiohttp", "attrs", "cattrs"}
+
+
+@pytest.mark.no_cover
+def test_a_client_loads_no_more_than_a_first_call_needs() -> None:
+    loaded = loaded_by("from duvo_async import AsyncDuvo; AsyncDuvo('dv_key')")
+    assert "duvo_async.resources.runs" in loaded
+    unwanted = {"aiohttp.web", "click", "rich", "mcp", "sqlite3", "uvloop"}
+    unwanted |= {f"duvo_async.{name}" for name in ("cli", "emulator", "sync", "journaling")}
+    unwanted |= {f"duvo_async.resources.{name}" for name in ("agents", "cases", "files", "mcp")}
     assert not loaded & unwanted
+    assert len(ours(loaded)) <= 73
+
+
+@pytest.mark.no_cover
+def test_modules_are_there_without_being_imported() -> None:
+    loaded_by("import duvo_async; duvo_async.errors.DuvoError, duvo_async.models.Run")
+
+
+@pytest.mark.parametrize("name", ["Runs", "_nothing", "__wrapped__"])
+def test_what_there_is_not_is_not_found(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"module 'duvo_async' has no attribute '{name}'"):
+        getattr(duvo_async, name)
+    assert not hasattr(models, name)
 
 
 def test_the_dependencies_are_the_five() -> None:

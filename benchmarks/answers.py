@@ -26,7 +26,7 @@ RUN = {
 }
 _SPOKEN = (
     {
-        "type": "message",
+        "type": "text",
         "role": "user",
         "text_content": "Reconcile the orders of last week with the invoices; say what is missing.",
     },
@@ -48,7 +48,7 @@ _SPOKEN = (
         },
     },
     {
-        "type": "message",
+        "type": "text",
         "role": "assistant",
         "text_content": "Three orders have no invoice: 10047, 10112 and 10198. The sums agree.",
     },

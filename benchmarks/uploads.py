@@ -278,7 +278,7 @@ def rows(*, size: int = GB // 4, rounds: int = 5) -> Iterable[Row]:
             benchmark.throughput()
             benchmark.small()
     for name, target in benchmark.targets.items():
-        yield Row("uploads", name, target.figure, target.most, target.least)
+        yield Row("uploads", name, target.figure, target.most, target.least or -inf)
 
 
 SECTIONS: dict[str, Callable[[Benchmark], None]] = {

@@ -7,14 +7,16 @@ found by the explaining one, which costs a multiple and so runs only after a fai
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from math import isfinite
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin
+from types import GenericAlias
+from typing import Any, TypeVar, Union, cast, get_args
 
 from attrs import NOTHING, Attribute, fields, has, resolve_types
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
 
+from duvo_async._decoders import EXTRA, Hook, is_plain, json_name, make_decoder, without_none
 from duvo_async.models import JSON, NOT_GIVEN, NotGiven
 from duvo_async.models._extensible import Extensible
 from duvo_async.models._open_enum import OpenEnum
@@ -76,9 +78,9 @@ def unstructure(value: object) -> JSON:
     kind: Any = type(value)
     if has(kind):
         given = {
-            _json_name(each): unstructure(held)
+            json_name(each): unstructure(held)
             for each in fields(kind)
-            if each.name != _EXTRA and (held := getattr(value, each.name)) is not NOT_GIVEN
+            if each.name != EXTRA and (held := getattr(value, each.name)) is not NOT_GIVEN
         }
         return {**value.extra, **given} if isinstance(value, Extensible) else given
     if isinstance(value, Mapping):
@@ -89,15 +91,6 @@ def unstructure(value: object) -> JSON:
     if isinstance(value, datetime):
         return value.isoformat()
     return value.value if isinstance(value, OpenEnum) else value  # type: ignore[return-value] # json.dumps refuses the rest
-
-
-_EXTRA = "_extra"
-_JSON_NAME = "json"
-"""The key in a field's metadata under which the API's name for it stands, where it is another."""
-
-
-def _json_name(attribute: "Attribute[Any]") -> str:
-    return str(attribute.metadata.get(_JSON_NAME, attribute.name))
 
 
 def _explain(value: JSON, kind: type[Any], path: str) -> tuple[str, ...]:
@@ -211,19 +204,14 @@ def _make_converter(*, detailed: bool) -> Converter:
     return converter
 
 
-_Hook = Callable[[Any, Any], Any]
-
-
 def _is_optional(kind: object) -> bool:
-    members = get_args(kind)
-    is_pair = get_origin(kind) in (Union, UnionType) and len(members) == 2  # noqa: PLR2004
-    return is_pair and NoneType in members
+    return without_none(kind) is not None
 
 
-def _make_optional_factory(converter: Converter) -> Callable[[Any], _Hook]:
+def _make_optional_factory(converter: Converter) -> Callable[[Any], Hook]:
     # cattrs' own looks for the hook each time.
-    def factory(kind: Any) -> _Hook:  # noqa: ANN401 - a typing construct
-        (other,) = (each for each in get_args(kind) if each is not NoneType)
+    def factory(kind: Any) -> Hook:  # noqa: ANN401 - a typing construct
+        other = without_none(kind)
         hook = converter.get_structure_hook(other)
         return lambda value, _: None if value is None else hook(value, other)
 
@@ -234,34 +222,41 @@ def _is_tuple(kind: object) -> bool:
     return getattr(kind, "__origin__", None) is tuple and get_args(kind)[1:] == (...,)
 
 
-def _make_tuple_factory(converter: Converter) -> Callable[[Any], _Hook]:
-    def factory(kind: Any) -> _Hook:  # noqa: ANN401 - a typing construct
-        as_list = list[kind.__args__[0]]
+def _make_tuple_factory(converter: Converter) -> Callable[[Any], Hook]:
+    def factory(kind: Any) -> Hook:  # noqa: ANN401 - a typing construct
+        of: Any = kind.__args__[0]
+        as_list: Any = GenericAlias(list, of)
         structure_list = converter.get_structure_hook(as_list)
+        hook = converter.get_structure_hook(of)
 
-        def structure_tuple(value: object, _: object) -> tuple[Any, ...]:
-            if type(value) is not list:
+        def structure_tuple(value: Any, _: object) -> tuple[Any, ...]:  # noqa: ANN401 - any value
+            if value.__class__ is not list:
                 raise _Mismatch("an array", value)
-            return tuple(structure_list(value, as_list))
+            if converter.detailed_validation:  # where in the list it went wrong
+                return tuple(structure_list(value, as_list))
+            return tuple([hook(each, of) for each in value])
 
         return structure_tuple
 
     return factory
 
 
-def _make_model_factory(converter: Converter) -> Callable[[Any], _Hook]:
-    def factory(kind: Any) -> _Hook:  # noqa: ANN401 - any attrs class
+def _make_model_factory(converter: Converter) -> Callable[[Any], Hook]:
+    def factory(kind: Any) -> Hook:  # noqa: ANN401 - any attrs class
         with suppress(NameError):  # a user's class may have its annotations as texts
             resolve_types(kind)
+        is_ours = kind.__module__.startswith(_OURS) and is_plain(kind)
+        if is_ours and not converter.detailed_validation:
+            return make_decoder(kind, partial(_field_hook, converter), converter.get_structure_hook)
         special = {
-            attribute.name: override(struct_hook=hook, rename=attribute.metadata.get(_JSON_NAME))
+            attribute.name: override(struct_hook=hook, rename=json_name(attribute))
             for attribute in fields(kind)
             if (hook := _field_hook(converter, attribute)) is not None
-            or _JSON_NAME in attribute.metadata
+            or json_name(attribute) != attribute.name
         }
         extensible = issubclass(kind, Extensible)
         if extensible:
-            special[_EXTRA] = override(omit=True)
+            special[EXTRA] = override(omit=True)
         structure_fields = make_dict_structure_fn(kind, converter, **special)  # type: ignore[arg-type] # overrides only
 
         def structure_model(value: Any, kind: Any) -> Any:  # noqa: ANN401 - any attrs class
@@ -274,19 +269,19 @@ def _make_model_factory(converter: Converter) -> Callable[[Any], _Hook]:
     return factory
 
 
-def _keeping_extra(kind: Any, structure_model: _Hook) -> _Hook:  # noqa: ANN401 - an attrs class
-    known = {_json_name(each) for each in fields(kind) if each.name != _EXTRA}
+def _keeping_extra(kind: Any, structure_model: Hook) -> Hook:  # noqa: ANN401 - an attrs class
+    known = {json_name(each) for each in fields(kind) if each.name != EXTRA}
 
     def structure_extensible(value: Any, kind: Any) -> Any:  # noqa: ANN401 - as the hook gives
         model = structure_model(value, kind)
         extra = {name: each for name, each in value.items() if name not in known}
-        object.__setattr__(model, _EXTRA, extra)  # it is new: nobody has seen it yet
+        object.__setattr__(model, EXTRA, extra)  # it is new: nobody has seen it yet
         return model
 
     return structure_extensible
 
 
-def _field_hook(converter: Converter, attribute: "Attribute[Any]") -> _Hook | None:
+def _field_hook(converter: Converter, attribute: "Attribute[Any]") -> Hook | None:
     """Give the few fields their own hook whose annotation does not say how to read them."""
     annotation = str(attribute.type)
     if attribute.default is NOT_GIVEN and "JSON" not in annotation:
@@ -298,14 +293,14 @@ def _field_hook(converter: Converter, attribute: "Attribute[Any]") -> _Hook | No
     return _lenient(attribute, converter.get_structure_hook(attribute.type))
 
 
-def _given_hook(converter: Converter, annotation: Any) -> _Hook:  # noqa: ANN401 - a typing construct
+def _given_hook(converter: Converter, annotation: Any) -> Hook:  # noqa: ANN401 - a typing construct
     kinds = tuple(each for each in get_args(annotation) if each != NotGiven)
     kind: Any = Union[kinds]  # noqa: UP007 - made at run time
     hook = converter.get_structure_hook(kind)
     return lambda value, _: hook(value, kind)
 
 
-def _lenient(attribute: "Attribute[Any]", hook: _Hook) -> _Hook:
+def _lenient(attribute: "Attribute[Any]", hook: Hook) -> Hook:
     """Read the null of an optional field as the default that its absence means."""
     default: Any = attribute.default
 
@@ -317,5 +312,6 @@ def _lenient(attribute: "Attribute[Any]", hook: _Hook) -> _Hook:
     return read
 
 
+_OURS = __name__.partition(".")[0] + "."
 _FAST = _make_converter(detailed=False)
 _EXPLAINING = _make_converter(detailed=True)

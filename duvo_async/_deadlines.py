@@ -6,64 +6,56 @@ put in order among the others, and nearly always cancelled.
 
 import asyncio
 from math import inf
+from typing import Any, TypeAlias
 
-from attrs import define
-
-
-@define(eq=False)
-class Deadline:
-    """When one task is to be done with what it does.
-
-    Attributes:
-        task: The task.
-        at: When, on the loop's clock.
-        cancelling: How often it was being cancelled when it began.
-        passed: Whether it was cancelled because the time is over, and nobody has asked yet.
-    """
-
-    task: "asyncio.Task[object]"
-    at: float
-    cancelling: int
-    passed: bool = False
-
-    def is_why(self) -> bool:
-        """Tell, once and after a cancellation, whether the deadline alone is behind it."""
-        if not self.passed:
-            return False
-        self.passed = False
-        return self.task.uncancel() <= self.cancelling
+_Task: TypeAlias = "asyncio.Task[Any]"
 
 
 class Deadlines:
-    """The deadlines of the tasks that use one event loop."""
+    """When each of the tasks that use one event loop is to be done with what it does."""
 
-    __slots__ = ("_ahead", "_loop", "_rings_at", "_timer")
+    __slots__ = ("_ahead", "_loop", "_passed", "_rings_at", "_timer")
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ahead: set[Deadline] = set()
+        # With the times, how often each was being cancelled when it began.
+        self._ahead: dict[_Task, tuple[float, int]] = {}
+        self._passed: dict[_Task, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = inf
 
-    def begin(self, seconds: float) -> Deadline:
-        """Have the current task cancelled after so many seconds, unless `end` comes first."""
+    def begin(self, seconds: float) -> _Task:
+        """Have the current task cancelled after so many seconds, unless `end` comes first.
+
+        Args:
+            seconds: For how long it may take; a task has but one deadline at a time.
+
+        Returns:
+            The task.
+        """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # the one before has ended
             self.close()
+            self._passed.clear()
             self._loop = loop
-        task = asyncio.current_task()
+        task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - no coroutine runs here without one
         at = loop.time() + seconds
-        deadline = Deadline(task, at, task.cancelling())
-        self._ahead.add(deadline)
+        self._ahead[task] = at, task.cancelling()
         if at < self._rings_at:
             self._set_timer(loop, at)
-        return deadline
+        return task
 
-    def end(self, deadline: Deadline) -> None:
+    def is_why(self, task: _Task) -> bool:
+        """Tell, once and after a cancellation, whether the deadline alone is behind it."""
+        cancelling = self._passed.pop(task, None)
+        return cancelling is not None and task.uncancel() <= cancelling
+
+    def end(self, task: _Task) -> None:
         """Forget a deadline: what it was for has ended."""
-        self._ahead.discard(deadline)
-        deadline.is_why()  # whatever came in the cancellation's way, it counts no more
+        self._ahead.pop(task, None)
+        if self._passed:
+            self.is_why(task)  # whatever came in the cancellation's way, it counts no more
 
     def close(self) -> None:
         """Forget them all."""
@@ -81,10 +73,9 @@ class Deadlines:
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer, self._rings_at = None, inf
         now = loop.time()
-        for deadline in [each for each in self._ahead if each.at <= now]:
-            self._ahead.discard(deadline)
-            deadline.passed = True
-            deadline.task.cancel()
+        for task in [each for each, (at, _) in self._ahead.items() if at <= now]:
+            _, self._passed[task] = self._ahead.pop(task)
+            task.cancel()
         # Nearly all have ended long ago, so that it rings but once in that many seconds.
         if self._ahead:
-            self._set_timer(loop, min(each.at for each in self._ahead))
+            self._set_timer(loop, min(at for at, _ in self._ahead.values()))

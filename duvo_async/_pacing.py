@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 from math import inf
+from typing import TypeAlias
 
 from attrs import define, field
 
@@ -35,21 +36,10 @@ class Lane(IntEnum):
     """A wait looks how runs are getting on."""
 
 
-@define
-class _Sent:
-    """A request that is under way.
+_CALL, _POLL = Lane.CALL, Lane.POLL  # to look a member up takes as long as to begin a function
 
-    Attributes:
-        at: When it was sent.
-        lane: What it is for.
-        window: The window in which it was sent.
-        told: Whether its response has told of the window.
-    """
-
-    at: float
-    lane: Lane
-    window: int
-    told: bool = False
+_Sent: TypeAlias = tuple[float, Lane, int]
+"""A request that is under way: when it was sent, what it is for, and in which window."""
 
 
 @define
@@ -80,10 +70,10 @@ class Budget:
     _lowest: int | None = None
     _used: int = 0
     _silent: int = 0
-    _unheard: int = 0
     _polls: int = 0
     _next_poll_at: float = -inf
     _under_way: dict[int, _Sent] = field(factory=dict[int, _Sent])
+    _unheard: set[int] = field(factory=set[int])
     _paused_until: float = -inf
 
     @property
@@ -122,7 +112,7 @@ class Budget:
         left = self._left(lane, starts_wait=starts_wait)
         if left < 1 or (self.processes > 1 and len(self._under_way) >= _AT_ONCE):
             return self._reset_at - now
-        if lane is Lane.POLL:
+        if lane is _POLL:
             if now < self._next_poll_at and not hurried:
                 return self._next_poll_at - now
             self._polls += 1
@@ -135,15 +125,15 @@ class Budget:
             self._next_poll_at = now + (self._reset_at - now) / max(polls, 1)
         self._used += 1
         self.number += 1
-        self._unheard += 1
-        self._under_way[self.number] = _Sent(now, lane, self._window)
+        self._unheard.add(self.number)
+        self._under_way[self.number] = now, lane, self._window
         return 0.0
 
     def release(self, number: int) -> None:
         """Say that a request has ended, with or without a response."""
-        sent = self._under_way.pop(number, None)
-        if sent is not None and not sent.told:
-            self._unheard -= 1
+        self._under_way.pop(number, None)
+        if number in self._unheard:
+            self._unheard.remove(number)
             self._silent += 1
 
     def refund(self, number: int) -> None:
@@ -151,11 +141,10 @@ class Budget:
         sent = self._under_way.pop(number, None)
         if sent is None:
             return
-        self._unheard -= 1
+        _, lane, window = sent
+        self._unheard.discard(number)
         self._used -= 1
-        if sent.window != self._window:
-            return
-        if sent.lane is Lane.POLL:
+        if lane is Lane.POLL and window == self._window:
             self._polls -= 1
             self._next_poll_at = -inf
 
@@ -167,10 +156,7 @@ class Budget:
             now: The clock of `acquire`.
             number: The number of its request, which is still under way.
         """
-        sent = self._under_way.get(number)
-        if sent is not None and not sent.told:
-            sent.told = True
-            self._unheard -= 1
+        self._unheard.discard(number)
         # A window that seems to end later than two of them is a mistake that must not stop us.
         reset_at = now + min(window.reset_in, 2 * WINDOW_SECONDS)
         self._limit = window.limit
@@ -196,14 +182,16 @@ class Budget:
 
     def forget_under_way(self) -> None:
         """Forget the requests that are under way, as after a fork, which leaves them behind."""
+        self._silent += len(self._unheard)
+        self._unheard.clear()
         self._under_way.clear()
-        self._silent, self._unheard = self._silent + self._unheard, 0
 
     def _begin(self, reset_at: float, now: float) -> None:
         """Begin a window of which nothing is known yet."""
-        lost = [n for n, sent in self._under_way.items() if sent.at < now - _LONGEST_REQUEST]
+        lost = [n for n, (at, *_) in self._under_way.items() if at < now - _LONGEST_REQUEST]
         for number in lost:
-            self._unheard -= not self._under_way.pop(number).told
+            del self._under_way[number]
+            self._unheard.discard(number)
         self._window += 1
         self._reset_at = reset_at
         self._lowest = None
@@ -222,18 +210,20 @@ class Budget:
         margin = min(self.processes * _AT_ONCE, room // 2) if self.processes > 1 else 0
         if self._lowest is None:
             return room - self._used - margin
-        return self._lowest - self._silent - self._unheard - margin
+        return self._lowest - self._silent - len(self._unheard) - margin
 
     def _left(self, lane: Lane, *, starts_wait: bool) -> int:
         """Count the requests that a lane may still send in this window."""
         own, room = self.requests_per_minute, self._limit or self._room()
         left = self._shared(room)
+        if lane is _CALL and own is None and self.processes == 1:
+            return left
         if self.processes > 1 and self._lowest is None:  # what the others have left
             room = max(_AT_ONCE, room // self.processes)
             left = min(left, room - self._used)
         if own is not None:
             room, left = min(room, own), min(left, own - self._used)
-        if lane is Lane.CALL:
+        if lane is _CALL:
             return left
         left -= int(self.reserve * room)
         kept = max(1, int(self.share * room)) if self.share and room > _AT_ONCE else 0

@@ -302,11 +302,12 @@ class Session:
             The response, with no credentials in it.
         """
         heard, headers = self._heard, response.headers
+        now = asyncio.get_running_loop().time()
         if (reading := _protocol.window(headers)) is not None:
-            self.turns.observe(reading, turn)
+            self.turns.observe(reading, turn, now)
             heard.window = reading, headers
         if (date := headers.get("date")) is not None:
-            heard.date = date, asyncio.get_running_loop().time()
+            heard.date = date, now
         if (recording := current.get()) is not None:
             recording.note(response, attempts)
         if "deprecation" in headers or "sunset" in headers:

@@ -133,7 +133,7 @@ class AiohttpTransport:
         if isinstance(request.body, bytes):
             headers = {**headers, "Content-Type": request.content_type}
         seconds = self._settings.timeout if request.timeout is None else request.timeout
-        deadline = self._deadlines.begin(seconds + _LATER)
+        task = self._deadlines.begin(seconds + _LATER)
         # The error is raised outside of the handler: aiohttp's own errors, and the frames that they
         # hold, know the URL and the headers.
         failure: BaseException
@@ -146,12 +146,12 @@ class AiohttpTransport:
             async with response:
                 return self._answer(response, await self._read(response.content))
         except asyncio.CancelledError as error:
-            late = deadline.is_why()
+            late = self._deadlines.is_why(task)
             failure = _no_answer() if late else asyncio.CancelledError(*error.args)
         except Exception as error:  # noqa: BLE001 - aiohttp has some beside its own
             failure = _translated(error)
         finally:
-            self._deadlines.end(deadline)
+            self._deadlines.end(task)
             response = None  # it knows them, too
         raise failure
 

@@ -72,9 +72,9 @@ class Turns:
             The request's number, for `observe`. 0 when it has to `wait`.
         """
         with self._lock:
-            if any(self._lines) or self._ask(lane, asyncio.get_running_loop().time()) > 0:
-                return 0
-            return self.budget.number
+            now = asyncio.get_running_loop().time()
+            is_free = not any(self._lines) and self.budget.acquire(lane, now) == 0
+            return self.budget.number if is_free else 0
 
     async def wait(self, lane: Lane, *, hurried: bool = False) -> int:
         """Wait until a request may be sent. Call `release` when it has ended.
@@ -112,10 +112,16 @@ class Turns:
             self.budget.refund(number)
             self._admit(asyncio.get_running_loop())
 
-    def observe(self, window: Window, number: int) -> None:
-        """Believe what a response says of the window."""
+    def observe(self, window: Window, number: int, now: float) -> None:
+        """Believe what a response says of the window.
+
+        Args:
+            window: The rate-limit headers.
+            number: The number of its request, which has not been released yet.
+            now: The running loop's time.
+        """
         with self._lock:
-            self.budget.observe(window, asyncio.get_running_loop().time(), number)
+            self.budget.observe(window, now, number)
 
     def pause(self, seconds: float) -> None:
         """Send nothing for a while."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from duvo_async._deadlines import Deadline, Deadlines
+from duvo_async._deadlines import Deadlines
 from tests.support.virtual_time import VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
@@ -35,15 +35,15 @@ async def within(
     deadlines: Deadlines, seconds: float, work: Callable[[], Awaitable[object]]
 ) -> str:
     """Do something with a deadline; tell how it ended."""
-    deadline = deadlines.begin(seconds)
+    task = deadlines.begin(seconds)
     try:
         await work()
     except asyncio.CancelledError:
-        if not deadline.is_why():
+        if not deadlines.is_why(task):
             raise
         return "late"
     finally:
-        deadlines.end(deadline)
+        deadlines.end(task)
     return "done"
 
 
@@ -144,16 +144,22 @@ async def test_what_is_closed_rings_no_more() -> None:
     assert not cancelling()
 
 
+async def test_one_that_is_over_as_it_is_closed_is_still_why() -> None:
+    deadlines = Deadlines()
+    asyncio.get_running_loop().call_at(
+        7, lambda: asyncio.get_running_loop().call_soon(deadlines.close)
+    )
+    assert await within(deadlines, 7, forever) == "late"
+
+
 def test_it_goes_on_in_the_next_loop() -> None:
     deadlines = Deadlines()
-    left: list[Deadline] = []
 
     async def leave() -> None:
-        left.append(deadlines.begin(5))
+        deadlines.begin(5)
 
     ended: str | None = None
     for work in (leave(), within(deadlines, 7, forever)):
         with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(grace=0)) as runner:
             ended = runner.run(work)
-    assert ended == "late"
-    assert not left[0].passed  # its loop has ended, and its task
+    assert ended == "late"  # and the task of the loop before was left alone

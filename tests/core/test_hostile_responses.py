@@ -6,13 +6,14 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 import pytest
-from attrs import has
+from attrs import fields, has
+from attrs.exceptions import FrozenInstanceError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duvo_async import APIError, DownloadedFile
 from duvo_async import _protocol as protocol
-from duvo_async._converter import DecodeProblem, structure, unstructure
+from duvo_async._converter import _EXPLAINING, DecodeProblem, structure, unstructure
 from duvo_async._protocol import Request, Response
 from duvo_async._routes import Routes
 from tests.core.test_decoding import CALLS
@@ -197,6 +198,23 @@ def decode(name: str, body: bytes, status: int, fields: dict[str, str]) -> None:
     told = protocol.window(fields)
     if told is not None:
         assert protocol.rate_limit(told, fields).limit == told.limit
+
+
+@settings(unhurried, max_examples=20 * settings().max_examples)
+@given(st.data())
+def test_the_models_own_decoders_do_what_cattrs_does(data: st.DataObject) -> None:
+    model = data.draw(st.sampled_from(MODELS))
+    document = data.draw(st.just(unstructure(model)) | mutated(unstructure(model)))
+    kind: Any = type(model)
+    with refusing():
+        made = structure(document, kind)
+        same = _EXPLAINING.structure(document, kind)
+        assert repr(made) == repr(same)
+        assert made == same
+        assert type(made) is kind
+        assert unstructure(made) == unstructure(same)
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, fields(kind)[0].name, None)
 
 
 @settings(unhurried, max_examples=20 * settings().max_examples)

@@ -121,6 +121,9 @@ class _Loop:
 
     def started(self) -> asyncio.AbstractEventLoop:
         """Give the loop, started if need be."""
+        running = self._running
+        if running is not None and self.is_running_here():
+            return running[0]
         if os.getpid() != self._process:
             if self._thread is not None:
                 raise ClientClosedError("this client was used before a fork: make a new one here")

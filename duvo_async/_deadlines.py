@@ -24,16 +24,16 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = inf
 
-    def begin(self, seconds: float) -> _Task:
+    def begin(self, loop: asyncio.AbstractEventLoop, seconds: float) -> _Task:
         """Have the current task cancelled after so many seconds, unless `end` comes first.
 
         Args:
+            loop: The running loop.
             seconds: For how long it may take; a task has but one deadline at a time.
 
         Returns:
             The task.
         """
-        loop = asyncio.get_running_loop()
         if loop is not self._loop:  # the one before has ended
             self.close()
             self._passed.clear()

@@ -6,7 +6,7 @@ import platform
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
-from time import monotonic, perf_counter, time
+from time import monotonic, time
 from typing import TypeVar
 
 from attrs import define, evolve, field
@@ -261,15 +261,15 @@ class Session:
         self, request: Request, attempts: int, lane: Lane, turn: int | None
     ) -> tuple[Response, Secret | None]:
         """Send a request when its turn has come; tell with what credentials."""
-        of_api = request.signed_url is None
+        of_api, loop = request.signed_url is None, asyncio.get_running_loop()
         if of_api and not turn:
-            turn = self.turns.take(lane) or await self.turns.wait(lane)
-        started = perf_counter()
+            turn = self.turns.take(lane, loop.time()) or await self.turns.wait(lane)
+        started = loop.time()
         try:
             authorization = None
             if of_api:
                 authorization = self.auth.fixed or await self.auth.authorization()
-                started = perf_counter()
+                started = loop.time()
             response = await self._transport.send(request, _headers(request), authorization)
         except TransportError as error:
             _log(request, str(error), attempts, started, None)
@@ -279,7 +279,7 @@ class Session:
                 known_by = plain(_protocol.request_id(response) or "none", self.auth.redact)
                 _log(request, response.status, attempts, started, known_by)
             if turn and of_api:
-                response = self.received(request, response, turn, attempts)
+                response = self.received(request, response, turn, loop.time(), attempts)
             return response, authorization
         finally:
             if turn and of_api:
@@ -288,7 +288,7 @@ class Session:
         raise failure
 
     def received(
-        self, request: Request, response: Response, turn: int, attempts: int = 1
+        self, request: Request, response: Response, turn: int, now: float, attempts: int = 1
     ) -> Response:
         """Take note of what every response of the API says.
 
@@ -296,13 +296,13 @@ class Session:
             request: What was asked.
             response: What came back.
             turn: The turn that the request was given.
+            now: The running loop's time.
             attempts: The number of this attempt, from 1.
 
         Returns:
             The response, with no credentials in it.
         """
         heard, headers = self._heard, response.headers
-        now = asyncio.get_running_loop().time()
         if (reading := _protocol.window(headers)) is not None:
             self.turns.observe(reading, turn, now)
             heard.window = reading, headers
@@ -422,6 +422,6 @@ def _log(
             request.path,
             outcome,
             attempts,
-            (perf_counter() - started) * 1000,
+            (asyncio.get_running_loop().time() - started) * 1000,
             request_id,
         )

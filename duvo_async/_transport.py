@@ -122,8 +122,8 @@ class AiohttpTransport:
         self, request: Request, headers: Mapping[str, str], authorization: Secret | None
     ) -> Response:
         """Send one request and read its response (see `Transport.send`)."""
-        session = self._session
-        if session is None or self._loop is not asyncio.get_running_loop():
+        session, loop = self._session, asyncio.get_running_loop()
+        if session is None or self._loop is not loop:
             session = await self._open_session()
         if request.signed_url is not None and not self._owns_session:
             session = self._without_secrets(session)
@@ -133,7 +133,7 @@ class AiohttpTransport:
         if isinstance(request.body, bytes):
             headers = {**headers, "Content-Type": request.content_type}
         seconds = self._settings.timeout if request.timeout is None else request.timeout
-        task = self._deadlines.begin(seconds + _LATER)
+        task = self._deadlines.begin(loop, seconds + _LATER)
         # The error is raised outside of the handler: aiohttp's own errors, and the frames that they
         # hold, know the URL and the headers.
         failure: BaseException

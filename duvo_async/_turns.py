@@ -62,17 +62,17 @@ class Turns:
         self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
         self._clients: WeakSet[Limits] = WeakSet()
 
-    def take(self, lane: Lane) -> int:
+    def take(self, lane: Lane, now: float) -> int:
         """Let a request be sent if it need not wait. Call `release` when it has ended.
 
         Args:
             lane: What it is for.
+            now: The running loop's time.
 
         Returns:
             The request's number, for `observe`. 0 when it has to `wait`.
         """
         with self._lock:
-            now = asyncio.get_running_loop().time()
             is_free = not any(self._lines) and self.budget.acquire(lane, now) == 0
             return self.budget.number if is_free else 0
 

@@ -1,5 +1,6 @@
 """Duvo's MCP server, spoken to with the official `mcp` package."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
@@ -136,7 +137,7 @@ def _credentials(session: Session, origin: str) -> Any:  # noqa: ANN401 - a clas
                         headers=response.headers,
                         body=b"",
                     )
-                    session.received(asked, answer, turn)
+                    session.received(asked, answer, turn, asyncio.get_running_loop().time())
                 finally:
                     session.turns.release(turn)
                 self.failure = failure(asked, answer, 1)

@@ -35,7 +35,7 @@ async def within(
     deadlines: Deadlines, seconds: float, work: Callable[[], Awaitable[object]]
 ) -> str:
     """Do something with a deadline; tell how it ended."""
-    task = deadlines.begin(seconds)
+    task = deadlines.begin(asyncio.get_running_loop(), seconds)
     try:
         await work()
     except asyncio.CancelledError:
@@ -138,7 +138,7 @@ async def test_it_works_in_a_task_that_is_being_cancelled() -> None:
 
 async def test_what_is_closed_rings_no_more() -> None:
     deadlines = Deadlines()
-    deadlines.begin(7)
+    deadlines.begin(asyncio.get_running_loop(), 7)
     deadlines.close()
     await asyncio.sleep(60)
     assert not cancelling()
@@ -156,7 +156,7 @@ def test_it_goes_on_in_the_next_loop() -> None:
     deadlines = Deadlines()
 
     async def leave() -> None:
-        deadlines.begin(5)
+        deadlines.begin(asyncio.get_running_loop(), 5)
 
     ended: str | None = None
     for work in (leave(), within(deadlines, 7, forever)):

@@ -1,12 +1,46 @@
-"""Calling the user's functions: here, or in the thread that waits for a blocking call."""
+"""The user's functions: called here, or in the thread that waits for a blocking call."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from inspect import isawaitable
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeAlias, TypeVar, cast
+
+from duvo_async.errors import HumanRequestPending
+from duvo_async.models import HumanAnswer, Run, UploadProgress
+from duvo_async.settings import check_seconds
 
 _T = TypeVar("_T")
+
+
+OnHumanRequest: TypeAlias = Callable[
+    [HumanRequestPending], HumanAnswer | Awaitable[HumanAnswer | None] | None
+]
+"""Answers a run's request; None means "raise it". It may be asynchronous."""
+
+OnUpdate: TypeAlias = Callable[[Run], object]
+"""Is told of a run's new status. It may be asynchronous; what it returns does not matter."""
+
+OnProgress: TypeAlias = Callable[[UploadProgress], object]
+"""Is told how far a file has come. It may be asynchronous."""
+
+
+def check_wait(timeout: float | None, **handlers: object) -> None:
+    """Refuse what cannot be waited for, before anything is sent.
+
+    Args:
+        timeout: Seconds, or None.
+        handlers: The functions to be called, by their arguments' names, or None.
+
+    Raises:
+        ValueError: The time is not positive.
+        TypeError: It is no number, or a handler cannot be called.
+    """
+    if timeout is not None:
+        check_seconds("timeout", timeout)
+    for name, handler in handlers.items():
+        if handler is not None and not callable(handler):
+            raise TypeError(f"{name} must be a function, not {type(handler).__name__}")
 
 
 class Caller(Protocol):

@@ -1,14 +1,34 @@
-"""Inputs of any number: from an iterable or an async iterable, read as they are needed."""
+"""What callers hand in: files, and any number of inputs, read as they are needed."""
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import TypeAlias, TypeVar, cast
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 from duvo_async._callbacks import invoke
 
 _T = TypeVar("_T")
 Inputs: TypeAlias = Iterable[_T] | AsyncIterable[_T]
 """Anything that can be iterated over, however long, read as it is needed."""
+
+
+class BinaryFile(Protocol):
+    """An open file that gives bytes."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Read at most `size` bytes; none at the end."""
+        ...
+
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+UploadSource: TypeAlias = (
+    str | os.PathLike[str] | Buffer | BinaryFile | Iterable[Buffer] | AsyncIterable[Buffer]
+)
+"""A path, bytes, an open binary file, which is read from where it stands, or an iterable of bytes,
+asynchronous or not."""
+
+Files: TypeAlias = Iterable[UploadSource] | Mapping[str, UploadSource]
+"""Several things to upload; a mapping says where each goes."""
 
 
 def check_inputs(name: str, inputs: object) -> None:

@@ -5,7 +5,7 @@ Folders are walked and patterns matched, without opening a file. It blocks: run 
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from glob import has_magic
 from itertools import takewhile
 from pathlib import Path
@@ -13,13 +13,11 @@ from typing import TypeAlias, cast
 
 from attrs import frozen
 
+from duvo_async._inputs import Files, UploadSource
 from duvo_async._places import folders_above, remote_folder, remote_path
 from duvo_async._reading import Source
-from duvo_async._sources import UploadSource, check_source, name_of
+from duvo_async._sources import check_source, name_of
 from duvo_async.errors import UploadSourceError
-
-Files: TypeAlias = Iterable[UploadSource] | Mapping[str, UploadSource]
-"""Several things to upload; a mapping says where each goes."""
 
 _Identity: TypeAlias = tuple[int, int]
 _Level: TypeAlias = "tuple[Iterator[os.DirEntry[str]], str, frozenset[_Identity]]"

@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from attrs import define, field
 
+from duvo_async._inputs import BinaryFile, Buffer
 from duvo_async._threads import ReadAhead, apart, leave
 from duvo_async.errors import UploadSourceError
 
@@ -28,14 +29,6 @@ _PATIENCE = 1.0
 """Seconds to wait for a read that is under way when a file is closed."""
 
 
-class BinaryFile(Protocol):
-    """An open file that gives bytes."""
-
-    def read(self, size: int = ..., /) -> bytes:
-        """Read at most `size` bytes; none at the end."""
-        ...
-
-
 class SeekableFile(BinaryFile, Protocol):
     """An open file that can be read again."""
 
@@ -43,9 +36,6 @@ class SeekableFile(BinaryFile, Protocol):
     def tell(self) -> int: ...
     def seek(self, offset: int, whence: int = ..., /) -> int: ...
     def close(self) -> None: ...
-
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 @define

@@ -19,14 +19,13 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from threading import Lock
 from time import monotonic
-from typing import TypeAlias, TypeGuard, cast
+from typing import TypeGuard, cast
 
 from duvo_async._callbacks import caller, invoke
+from duvo_async._inputs import BinaryFile, Buffer, UploadSource
 from duvo_async._reading import (
     CHUNK_SIZE,
     SMALL,
-    BinaryFile,
-    Buffer,
     Opened,
     SeekableFile,
     Source,
@@ -43,13 +42,6 @@ _BATCH_SECONDS = 0.05
 """How long a blocking caller's iterable is read in one go, as others wait for his thread."""
 _SPOOL_SIZE = 1024 * 1024
 """Bytes of what can be read only once that are copied to memory; more go to a temporary file."""
-
-
-UploadSource: TypeAlias = (
-    str | os.PathLike[str] | Buffer | BinaryFile | Iterable[Buffer] | AsyncIterable[Buffer]
-)
-"""A path, bytes, an open binary file, which is read from where it stands, or an iterable of bytes,
-asynchronous or not."""
 
 
 def content_type(name: str) -> str:

@@ -1,19 +1,13 @@
 """Answering what runs ask: the endpoint, the checks, and the users' handlers."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
 
 from duvo_async import _operations
-from duvo_async._callbacks import invoke
+from duvo_async._callbacks import OnHumanRequest, invoke
 from duvo_async._protocol import Call, Response
 from duvo_async._session import Session
 from duvo_async.errors import BadRequestError, ConflictError, HumanRequestPending, NotFoundError
 from duvo_async.models import AnsweredHumanRequest, HumanAnswer, Run
-
-OnHumanRequest: TypeAlias = Callable[
-    [HumanRequestPending], HumanAnswer | Awaitable[HumanAnswer | None] | None
-]
-"""Answers a run's request; None means "raise it". It may be asynchronous."""
 
 _REMEMBERED_ANSWERS = 10_000
 

@@ -16,13 +16,13 @@ from duvo_async._options import Options
 from duvo_async._protocol import Request
 from duvo_async._recording import check_call, recording
 from duvo_async._retry import RetryPolicy
+from duvo_async._services import Services
 from duvo_async._session import Session
 from duvo_async._transport import AiohttpTransport, HTTPSession
 from duvo_async._turns import turns_for
 from duvo_async.auth import make_auth
 from duvo_async.credentials import ClientCredentials, TokenSource
 from duvo_async.errors import ConfigurationError, DuvoSecurityWarning
-from duvo_async.filling import Filler
 from duvo_async.models import JSON, APIResponse, RateLimit
 from duvo_async.resources.runs import AsyncRuns
 from duvo_async.settings import (
@@ -33,8 +33,6 @@ from duvo_async.settings import (
     Settings,
     check_seconds,
 )
-from duvo_async.uploading import Uploader
-from duvo_async.watching import Watcher
 
 if TYPE_CHECKING:
     from duvo_async.resources.agents import AsyncAgents
@@ -155,18 +153,14 @@ class AsyncDuvo:
         transport = AiohttpTransport(settings, session)
         auth_ = make_auth(settings.credentials, settings, transport, policy)
         calls = Session(settings, transport, auth_, policy, turns_for(settings))
-        self._assemble(settings, calls, Watcher(calls, webhooks))
+        self._assemble(settings, Services(calls, webhooks))
 
-    def _assemble(
-        self, settings: Settings, session: Session, watcher: Watcher, *, light: bool = False
-    ) -> None:
+    def _assemble(self, settings: Settings, services: Services, *, light: bool = False) -> None:
         self._settings = settings
-        self._session = session
-        self._watcher = watcher
+        self._services = services
+        self._session = services.session
         self._is_light = light
-        self._uploader = Uploader(session)
-        self._filler = Filler(session, self._uploader)
-        self.runs: AsyncRuns = AsyncRuns(session, self._filler, watcher, settings)
+        self.runs: AsyncRuns = AsyncRuns(services, settings)
 
     # What not everybody uses is loaded by those who do.
 
@@ -175,7 +169,7 @@ class AsyncDuvo:
         """Sandboxes and the files in them."""
         from duvo_async.resources.sandboxes import AsyncSandboxes  # noqa: PLC0415 - as above
 
-        return AsyncSandboxes(self._session, self._uploader, self._filler)
+        return AsyncSandboxes(self._services)
 
     @cached_property
     def agents(self) -> "AsyncAgents":
@@ -215,10 +209,9 @@ class AsyncDuvo:
     @cached_property
     def files(self) -> "AsyncFiles":
         """Files of the team. v2 only."""
-        from duvo_async.downloading import Downloader  # noqa: PLC0415
         from duvo_async.resources.files import AsyncFiles  # noqa: PLC0415
 
-        return AsyncFiles(self._session, self._uploader, Downloader(self._session))
+        return AsyncFiles(self._services)
 
     @cached_property
     def mcp(self) -> "AsyncMCP":
@@ -400,7 +393,8 @@ class AsyncDuvo:
         )
         light = type(self).__new__(type(self))
         session = self._session.with_options(options, _checked(retry))
-        light._assemble(self._settings, session, self._watcher, light=True)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
+        services = Services(session, of=self._services)
+        light._assemble(self._settings, services, light=True)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
         return light
 
     async def close(self) -> None:
@@ -412,7 +406,7 @@ class AsyncDuvo:
         if self._is_light:
             return
         try:
-            await self._watcher.close()
+            await self._services.close()
         finally:
             await self._session.close()
 
@@ -453,7 +447,7 @@ def client_over(
         The client.
     """
     client = AsyncDuvo.__new__(AsyncDuvo)
-    client._assemble(settings, session, Watcher(session, webhooks))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
+    client._assemble(settings, Services(session, webhooks))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
     return client
 
 

@@ -11,8 +11,8 @@ from typing import Protocol, TypeAlias, TypeVar, cast
 
 from attrs import define
 
-from duvo_async._callbacks import caller, invoke
-from duvo_async.answering import Answers, OnHumanRequest
+from duvo_async._callbacks import OnHumanRequest, caller, invoke
+from duvo_async.answering import Answers
 from duvo_async.errors import ClientClosedError, DuvoError, HumanRequestPending, WaitTimeout
 from duvo_async.models import HumanAnswer, HumanRequest, Run, RunOutcome, StopResult
 from duvo_async.watching import Watcher

@@ -12,9 +12,10 @@ from attrs import evolve
 
 from duvo_async import _operations
 from duvo_async._callbacks import invoke
+from duvo_async._inputs import Files
 from duvo_async._pacing import Lane
 from duvo_async._places import WORKSPACE, folders_above
-from duvo_async._planning import Files, Planned, plan
+from duvo_async._planning import Planned, plan
 from duvo_async._session import Session
 from duvo_async._sources import can_wait, check_path, opening
 from duvo_async._threads import apart

@@ -3,28 +3,25 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import TypeAlias
 from uuid import uuid4
 
 from attrs import define, frozen
 
 from duvo_async import _operations
 from duvo_async._bodies import ByteStream, multipart
-from duvo_async._callbacks import HandlerFailed, tell
+from duvo_async._callbacks import HandlerFailed, OnProgress, tell
+from duvo_async._inputs import UploadSource
 from duvo_async._options import keyed
 from duvo_async._pacing import Lane
 from duvo_async._places import remote_path
 from duvo_async._protocol import Call
 from duvo_async._reading import CHUNK_SIZE, Source
 from duvo_async._session import Session
-from duvo_async._sources import UploadSource, check_source, content_type, name_of, opening
+from duvo_async._sources import check_source, content_type, name_of, opening
 from duvo_async._storage import is_stale, sending
 from duvo_async.errors import APIError, APIStatusError, PayloadTooLargeError
 from duvo_async.models import TeamFileUploadUrl, UploadedFile, UploadProgress, UploadUrl
 from duvo_async.settings import check_count
-
-OnProgress: TypeAlias = Callable[[UploadProgress], object]
-"""Is told how far a file has come. It may be asynchronous."""
 
 DIRECT_LIMIT = 10_000_000
 """Bytes that the API takes in one request (API reference, "Upload Files to a Sandbox": 10 MB)."""

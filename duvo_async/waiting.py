@@ -1,46 +1,24 @@
 """Waiting for one run: until it ends, or for each of its changes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from math import inf
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from attrs import define, field
 
 from duvo_async import _operations
-from duvo_async._callbacks import invoke
+from duvo_async._callbacks import OnHumanRequest, OnUpdate, invoke
 from duvo_async._pacing import Lane
 from duvo_async._protocol import Call, Response, server_time
 from duvo_async._schedule import poll_interval
 from duvo_async._session import Session
-from duvo_async.answering import Answers, OnHumanRequest, news
+from duvo_async.answering import Answers, news
 from duvo_async.errors import RateLimitError, WaitTimeout
 from duvo_async.models import Run
-from duvo_async.settings import check_seconds
 from duvo_async.watching import Watcher
 
 _T = TypeVar("_T")
-
-OnUpdate: TypeAlias = Callable[[Run], object]
-"""Is told of a run's new status. It may be asynchronous; what it returns does not matter."""
-
-
-def check_wait(timeout: float | None, **handlers: object) -> None:
-    """Refuse what cannot be waited for, before anything is sent.
-
-    Args:
-        timeout: Seconds, or None.
-        handlers: The functions to be called, by their arguments' names, or None.
-
-    Raises:
-        ValueError: The time is not positive.
-        TypeError: It is no number, or a handler cannot be called.
-    """
-    if timeout is not None:
-        check_seconds("timeout", timeout)
-    for name, handler in handlers.items():
-        if handler is not None and not callable(handler):
-            raise TypeError(f"{name} must be a function, not {type(handler).__name__}")
 
 
 @define(eq=False)

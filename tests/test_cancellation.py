@@ -72,7 +72,7 @@ class World:
 
     def leaks(self, tasks: set["asyncio.Task[Any]"]) -> dict[str, object]:
         """Find what is left of a call."""
-        session, watcher = self.duvo._session, self.duvo._watcher  # noqa: SLF001 - nothing else tells
+        session, watcher = self.duvo._session, self.duvo._services.watcher  # noqa: SLF001 - nothing else tells
         turns = session.turns
         transport: Any = session._transport  # noqa: SLF001 - as above
         http = transport._session  # noqa: SLF001 - as above

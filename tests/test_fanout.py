@@ -549,7 +549,7 @@ async def test_cancelling_the_iteration_leaves_nothing_behind(
         await asyncio.gather(following, return_exceptions=True)
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == before
-        assert fan._watcher.runs == 0  # noqa: SLF001 - the table is empty
+        assert fan._services.watcher.runs == 0  # noqa: SLF001 - the table is empty
 
 
 async def test_closing_while_leaving_waits_for_the_stops(core: Emulator) -> None:
@@ -620,7 +620,7 @@ async def test_leaving_begins_no_handlers(core: Emulator) -> None:
         before = len(asked)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-        assert client._watcher.runs == 0  # noqa: SLF001 - the table is empty
+        assert client._services.watcher.runs == 0  # noqa: SLF001 - the table is empty
         await asyncio.sleep(100)
     assert len(asked) == before
     assert stops(core) == starts(core)

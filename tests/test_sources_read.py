@@ -16,7 +16,8 @@ import pytest
 from aiohttp import web
 
 from duvo_async import RetryPolicy, UploadProgress, UploadSourceError, _sources
-from duvo_async._sources import UploadSource, open_source
+from duvo_async._inputs import UploadSource
+from duvo_async._sources import open_source
 from tests.support.files import LARGE, Host, client_of, make, sparse
 from tests.support.stub import answer, hang_up
 

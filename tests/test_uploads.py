@@ -29,8 +29,9 @@ from duvo_async import (
     _operations,
 )
 from duvo_async._bodies import ByteStream, multipart
+from duvo_async._inputs import UploadSource
 from duvo_async._routes import Routes
-from duvo_async._sources import UploadSource, open_source
+from duvo_async._sources import open_source
 from duvo_async.emulator import Emulator
 from duvo_async.uploading import DIRECT_LIMIT
 from tests.support.stub import Stub, answer, hang_up, serve

@@ -136,7 +136,7 @@ async def nothing_is_left(duvo: AsyncDuvo, tasks: set["asyncio.Task[Any]"]) -> N
     """No task, no timer, no run and no turn of a client's that waits for nothing."""
     for _ in range(5):
         await asyncio.sleep(0)
-    assert duvo._watcher.runs == 0  # noqa: SLF001
+    assert duvo._services.watcher.runs == 0  # noqa: SLF001
     assert asyncio.all_tasks() <= tasks
     assert timers() == []
     turns = duvo._session.turns  # noqa: SLF001
@@ -515,7 +515,7 @@ async def test_a_mistake_of_the_watchers_own_reaches_all_who_wait(
     monkeypatch.setattr(Schedule, "next", stumble)
     errors = await ended(waits)
     assert [type(error) for error in errors] == [ZeroDivisionError] * 6
-    assert duvo._watcher.runs == 0  # noqa: SLF001
+    assert duvo._services.watcher.runs == 0  # noqa: SLF001
     monkeypatch.undo()
     assert (await duvo.runs.wait(runs[0])).succeeded
 
@@ -552,7 +552,7 @@ async def test_a_watch_that_is_told_twice_before_it_looks_gives_both(
 
     following = asyncio.create_task(follow())
     await asyncio.sleep(10)
-    watcher = duvo._watcher  # noqa: SLF001 - an answer and a page that come together
+    watcher = duvo._services.watcher  # noqa: SLF001 - an answer and a page that come together
     entry = watcher._schedule.entries[run.id]  # noqa: SLF001 - the same
     for status in (RunStatus.WAITING, RunStatus.COMPLETED):
         watcher._tell(entry, evolve(run, status=status))  # noqa: SLF001 - the same
@@ -591,7 +591,7 @@ async def test_ten_thousand_waits_cancelled_at_once_leave_nothing(
     before = asyncio.all_tasks()
     waits = wait_for(duvo, *(evolve(run, id=f"{run.id[:-5]}{n:05}") for n in range(10_000)))
     await asyncio.sleep(rest)
-    assert duvo._watcher.runs > 9_900  # noqa: SLF001 - the API knows none of them but one
+    assert duvo._services.watcher.runs > 9_900  # noqa: SLF001 - the API knows none of them but one
     for wait in waits:
         wait.cancel()
     kinds = {type(error) for error in await ended(waits)}

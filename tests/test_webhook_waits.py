@@ -197,7 +197,7 @@ async def test_forgeries_of_a_run_cost_one_read_a_second() -> None:
         for _ in range(600):
             await asyncio.sleep(0.1)
             for _ in range(100):
-                rig.duvo._watcher.hint(run.id, False)  # noqa: FBT003, SLF001
+                rig.duvo._services.watcher.hint(run.id, False)  # noqa: FBT003, SLF001
         assert (await waiting).succeeded
         reads = rig.reads(run.id)
         assert 50 <= len(reads) <= 65
@@ -210,7 +210,7 @@ async def test_forgeries_do_not_wear_out_a_wait_while_the_api_is_down(rig: Rig) 
     rig.down.append(True)
     for _ in range(20):
         await asyncio.sleep(0.1)
-        rig.duvo._watcher.hint(run.id, True)  # noqa: FBT003, SLF001
+        rig.duvo._services.watcher.hint(run.id, True)  # noqa: FBT003, SLF001
     assert 2 <= len(rig.reads(run.id)) <= 4
     rig.down.clear()
     assert (await waiting).succeeded
@@ -228,7 +228,7 @@ async def test_a_thousand_forgeries_a_second_hold_up_nobody() -> None:
 
         async def forge() -> None:
             chance = Random(1)  # noqa: S311 - which runs
-            hint = rig.duvo._watcher.hint  # noqa: SLF001
+            hint = rig.duvo._services.watcher.hint  # noqa: SLF001
             for _ in range(600):
                 await asyncio.sleep(0.1)
                 for _ in range(100):
@@ -272,7 +272,7 @@ async def test_before_ends_prove_to_be_announced_looking_goes_on_as_ever() -> No
         async with rigged(Faults(lost=1.0)) as rig:
             agent_id = rig.emulator.add_agent(sleeper)
             if not webhooks:
-                rig.duvo._watcher._unsubscribe = None  # noqa: SLF001 - as without any
+                rig.duvo._services.watcher._unsubscribe = None  # noqa: SLF001 - as without any
             async for _ in rig.duvo.runs.map(agent_id, [str(9 * n) for n in range(60)]):
                 pass
             reads.append(len(rig.reads()))
@@ -314,7 +314,7 @@ async def test_an_announcement_that_looking_was_faster_than_counts_too() -> None
         for _ in range(12):
             await rig.duvo.runs.execute(agent_id)
             await asyncio.sleep(5)
-        assert rig.duvo._watcher._announced > 0.5  # noqa: SLF001
+        assert rig.duvo._services.watcher._announced > 0.5  # noqa: SLF001
 
 
 async def test_announcements_that_come_late_and_together_are_believed_no_longer_than_others() -> (
@@ -398,7 +398,7 @@ async def test_a_closed_client_is_told_no_more(rig: Rig) -> None:
 async def test_a_receiver_keeps_no_client_alive() -> None:
     receiver = WebhookReceiver(None)
     duvo = AsyncDuvo("dv_x", webhooks=receiver)
-    watcher = weakref.ref(duvo._watcher)  # noqa: SLF001
+    watcher = weakref.ref(duvo._services.watcher)  # noqa: SLF001
     del duvo
     gc.collect()
     assert watcher() is None
@@ -408,12 +408,12 @@ async def test_a_receiver_keeps_no_client_alive() -> None:
 
 async def test_hints_of_unknown_runs_are_kept_in_bounds(rig: Rig) -> None:
     for n in range(10_000):
-        rig.duvo._watcher.hint(f"r{n}", False)  # noqa: FBT003, SLF001
-    rig.duvo._watcher.hint("r" * 65, False)  # noqa: FBT003, SLF001
-    assert len(rig.duvo._watcher._told) == 4_096  # noqa: SLF001
+        rig.duvo._services.watcher.hint(f"r{n}", False)  # noqa: FBT003, SLF001
+    rig.duvo._services.watcher.hint("r" * 65, False)  # noqa: FBT003, SLF001
+    assert len(rig.duvo._services.watcher._told) == 4_096  # noqa: SLF001
     await rig.trusting()
-    assert len(rig.duvo._watcher._early) <= 4_096  # noqa: SLF001
-    assert max(map(len, rig.duvo._watcher._early)) <= 64  # noqa: SLF001
+    assert len(rig.duvo._services.watcher._early) <= 4_096  # noqa: SLF001
+    assert max(map(len, rig.duvo._services.watcher._early)) <= 64  # noqa: SLF001
 
 
 # --- over sockets ---------------------------------------------------------------------------------

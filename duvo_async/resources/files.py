@@ -3,11 +3,12 @@
 import os
 
 from duvo_async import _operations
+from duvo_async._callbacks import OnProgress
+from duvo_async._inputs import UploadSource
 from duvo_async._items import AsyncItems
 from duvo_async._paging import unpaged
 from duvo_async._reading import CHUNK_SIZE
-from duvo_async._session import Session
-from duvo_async._sources import UploadSource
+from duvo_async._services import Services
 from duvo_async._sources import content_type as guess
 from duvo_async.downloading import Downloader, OnDownload
 from duvo_async.models import (
@@ -17,7 +18,7 @@ from duvo_async.models import (
     TeamFileUploadUrl,
     UploadedFile,
 )
-from duvo_async.uploading import Manner, OnProgress, Uploader
+from duvo_async.uploading import Manner
 
 
 class AsyncFiles:
@@ -28,10 +29,10 @@ class AsyncFiles:
     `NotFoundError`.
     """
 
-    def __init__(self, session: Session, uploader: Uploader, downloader: Downloader) -> None:
-        self._session = session
-        self._uploader = uploader
-        self._downloader = downloader
+    def __init__(self, services: Services) -> None:
+        self._session = services.session
+        self._uploader = services.uploader
+        self._downloader = Downloader(services.session)
 
     def list(self) -> AsyncItems[TeamFile]:
         """List the files: `async for file in duvo.files.list()`. They come with one request.

@@ -8,19 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from duvo_async import _operations
-from duvo_async._callbacks import invoke
-from duvo_async._inputs import Inputs, check_inputs
+from duvo_async._callbacks import OnHumanRequest, OnProgress, OnUpdate, check_wait, invoke
+from duvo_async._inputs import Files, Inputs, check_inputs
 from duvo_async._items import AsyncItems
 from duvo_async._operations import SortOrder
 from duvo_async._options import keyed
 from duvo_async._paging import check_limit, listed
-from duvo_async._planning import Files
 from duvo_async._protocol import Call
-from duvo_async._session import Session
-from duvo_async.answering import Answers, OnHumanRequest
+from duvo_async._services import Services
 from duvo_async.errors import HumanRequestPending
-from duvo_async.fanout import Batch, Stop
-from duvo_async.filling import Filler
 from duvo_async.models import (
     AnsweredHumanRequest,
     HumanAnswer,
@@ -33,12 +29,9 @@ from duvo_async.models import (
     StopResult,
 )
 from duvo_async.settings import Settings, check_count
-from duvo_async.starting import Given, Starts
-from duvo_async.uploading import Manner, OnProgress
-from duvo_async.waiting import OnUpdate, Waits, check_wait
-from duvo_async.watching import Watcher
 
 if TYPE_CHECKING:
+    from duvo_async.fanout import Batch, Stop
     from duvo_async.journaling import Journal
 
 
@@ -49,20 +42,11 @@ class AsyncRuns:
     that.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        filler: Filler,
-        watcher: Watcher,
-        settings: Settings,
-    ) -> None:
-        self._session = session
+    def __init__(self, services: Services, settings: Settings) -> None:
+        self._services = services
+        self._session = services.session
         self._base_url, self._api_version = str(settings.base_url), settings.api_version
         self._default_webhook_url = settings.webhook_url
-        self._filler = filler
-        self._watcher = watcher
-        self._answers = Answers(session)
-        self._waits = Waits(session, watcher, self._answers)
 
     async def start(
         self,
@@ -209,7 +193,7 @@ class AsyncRuns:
         """
         check_wait(timeout, on_human_request=on_human_request, on_update=on_update)
         self._check_run(run)
-        return await self._waits.until_ended(run, timeout, on_human_request, on_update)
+        return await self._services.waits.until_ended(run, timeout, on_human_request, on_update)
 
     async def execute(  # noqa: PLR0913 - what start, upload and wait take
         self,
@@ -252,6 +236,8 @@ class AsyncRuns:
             ValueError: An argument is empty, or two files would go to one path.
         """
         check_wait(timeout, on_human_request=on_human_request, on_update=on_update)
+        from duvo_async.uploading import Manner  # noqa: PLC0415 - loaded when it is used
+
         manner = Manner(on_progress=on_progress)
 
         def start(sandbox_id: str | None) -> Call[Run]:
@@ -268,11 +254,15 @@ class AsyncRuns:
         if files:
             # A key of its own, so that a repeated call starts its run in the same sandbox.
             key = None if idempotency_key is None else f"{idempotency_key}-sandbox"
-            sandbox_id = await self._filler.fill(files, sandbox_id, manner, idempotency_key=key)
+            sandbox_id = await self._services.filler.fill(
+                files, sandbox_id, manner, idempotency_key=key
+            )
         run = await self._session.call(start(sandbox_id))
         if on_update is not None:
             await invoke(on_update, run)
-        return await self._waits.until_ended(run, timeout, on_human_request, on_update, seen=run)
+        return await self._services.waits.until_ended(
+            run, timeout, on_human_request, on_update, seen=run
+        )
 
     def watch(
         self,
@@ -293,7 +283,7 @@ class AsyncRuns:
         """
         check_wait(timeout)
         self._check_run(run)
-        return AsyncItems(lambda: self._waits.changes(run, timeout))
+        return AsyncItems(lambda: self._services.waits.changes(run, timeout))
 
     def wait_many(
         self,
@@ -323,6 +313,8 @@ class AsyncRuns:
         """
         check_wait(timeout, on_human_request=on_human_request)
         check_inputs("runs", runs)
+        from duvo_async.starting import Given  # noqa: PLC0415 - as above
+
         return AsyncItems(
             lambda: self._batch(timeout, on_human_request).outcomes(Given(runs, self._check_run))
         )
@@ -404,9 +396,11 @@ class AsyncRuns:
         path = None if journal is None else _journal_path(journal)
 
         def outcomes() -> AsyncGenerator[Sequence[RunOutcome], None]:
+            from duvo_async.starting import Starts  # noqa: PLC0415 - as above
+
             starts = Starts(
                 self._session,
-                self._watcher,
+                self._services.watcher,
                 messages,
                 idempotency_keys,
                 start,
@@ -516,7 +510,7 @@ class AsyncRuns:
             ValueError: Both or neither of `approved` and `answers` are given, or an answer is
                 empty.
         """
-        return await self._answers.respond(
+        return await self._services.answers.respond(
             run_id,
             request_id,
             approved=approved,
@@ -545,7 +539,7 @@ class AsyncRuns:
         Raises:
             ValueError: The run waits for nobody, or the answer is for another request.
         """
-        return await self._answers.send(pending, answer, idempotency_key=idempotency_key)
+        return await self._services.answers.send(pending, answer, idempotency_key=idempotency_key)
 
     async def stop(self, run_id: str, *, idempotency_key: str | None = None) -> StopResult:
         """Stop a run. It does nothing to a run that is not running.
@@ -565,18 +559,20 @@ class AsyncRuns:
         self,
         timeout: float | None,
         on_human_request: OnHumanRequest | None,
-        stop: Stop | None = None,
-    ) -> Batch:
+        stop: "Stop | None" = None,
+    ) -> "Batch":
+        from duvo_async.fanout import Batch  # noqa: PLC0415 - as above
+
         return Batch(
-            self._watcher,
-            self._answers,
+            self._services.watcher,
+            self._services.answers,
             timeout=timeout,
             on_human_request=on_human_request,
             stop=stop,
         )
 
     def _journal(self, path: Path, agent_id: str, sandbox_id: str | None) -> "Journal":
-        # Loaded only when it is used, and SQLite with it.
+        # And SQLite with it.
         from duvo_async._journal_file import JournalBatch  # noqa: PLC0415
         from duvo_async.journaling import Journal  # noqa: PLC0415
 
@@ -598,7 +594,7 @@ class AsyncRuns:
             call = _operations.list_messages(
                 self._session.routes, run_id, limit=size, offset=offset
             )
-            page = await (self._waits.patiently if follow else self._session.call)(call)
+            page = await (self._services.waits.patiently if follow else self._session.call)(call)
             if page.messages:
                 offset += len(page.messages)
                 yield page.messages
@@ -607,7 +603,7 @@ class AsyncRuns:
             if ended:
                 return
             # Once the run is seen to have ended, one more look finds what it said last.
-            ended = await self._waits.pause(run_id)
+            ended = await self._services.waits.pause(run_id)
 
 
 def _journal_path(journal: str | PathLike[str]) -> Path:

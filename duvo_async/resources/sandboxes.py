@@ -4,14 +4,14 @@ import os
 from collections.abc import AsyncGenerator
 
 from duvo_async import _operations
+from duvo_async._callbacks import OnProgress
+from duvo_async._inputs import Files, UploadSource
 from duvo_async._items import AsyncItems
 from duvo_async._pacing import Lane
 from duvo_async._places import WORKSPACE, remote_path
-from duvo_async._planning import Files
 from duvo_async._reading import CHUNK_SIZE
-from duvo_async._session import Session
-from duvo_async._sources import UploadSource
-from duvo_async.filling import CONCURRENCY, Filler
+from duvo_async._services import Services
+from duvo_async.filling import CONCURRENCY
 from duvo_async.models import (
     Sandbox,
     SandboxFile,
@@ -20,7 +20,7 @@ from duvo_async.models import (
     UploadOutcome,
     UploadUrl,
 )
-from duvo_async.uploading import Manner, OnProgress, Uploader
+from duvo_async.uploading import Manner
 
 
 class AsyncSandboxes:
@@ -30,10 +30,10 @@ class AsyncSandboxes:
     that. A sandbox that has expired is a `NotFoundError`.
     """
 
-    def __init__(self, session: Session, uploader: Uploader, filler: Filler) -> None:
-        self._session = session
-        self._uploader = uploader
-        self._filler = filler
+    def __init__(self, services: Services) -> None:
+        self._session = services.session
+        self._uploader = services.uploader
+        self._filler = services.filler
 
     async def create(self, *, idempotency_key: str | None = None) -> Sandbox:
         """Make a sandbox.

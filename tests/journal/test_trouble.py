@@ -72,7 +72,7 @@ async def begin(duvo: AsyncDuvo, api: Emulator, path: Path) -> "asyncio.Task[obj
 
     task: asyncio.Task[object] = asyncio.ensure_future(read())
     await asyncio.sleep(10)  # of the clock that the tests have
-    assert len(list(duvo._watcher.listeners())) == 2  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - ours
+    assert len(list(duvo._services.watcher.listeners())) == 2  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - ours
     return task
 
 
@@ -94,7 +94,7 @@ async def test_whatever_becomes_of_the_journal_the_runs_are_let_go(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert asked(api, "/stop") == 2
-        assert not list(duvo._watcher.listeners())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - ours
+        assert not list(duvo._services.watcher.listeners())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - ours
     for work in stuck:
         work()
     JournalFile(path).close()  # nobody has it any more

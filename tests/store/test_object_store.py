@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from duvo_async import RetryPolicy
-    from duvo_async._sources import UploadSource
+    from duvo_async._inputs import UploadSource
     from tests.store.conftest import ObjectStore
 
     Mint: TypeAlias = Callable[[str], str]

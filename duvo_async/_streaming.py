@@ -29,7 +29,34 @@ _FORWARDED = 10_000_000
 
 
 class Moving(Protocol):
-    """A file on its way."""
+    """A file on its way, there or here.
+
+    Attributes:
+        failure: What went wrong with reading or taking it here. None when nothing did.
+    """
+
+    failure: Exception | None
+
+    @property
+    def payload(self) -> "FileBody | None":
+        """What is sent. None when it comes."""
+        ...
+
+    def asks(self) -> Mapping[str, str]:
+        """Tell the headers with which to ask for it."""
+        ...
+
+    async def take(self, response: aiohttp.ClientResponse) -> bool:
+        """Take the body of a response, if the file is in it; tell whether it was."""
+        ...
+
+    def let_go(self) -> bool:
+        """Have no more to do with the connection; tell whether all has moved."""
+        ...
+
+    def trouble(self, error: Exception) -> str | None:
+        """Explain what can only go wrong with a file; None for anything else."""
+        ...
 
     def taken(self) -> int | None:
         """Tell how many bytes have moved; None while it is not the network's turn."""
@@ -63,6 +90,19 @@ class FileBody(aiohttp.Payload):
         self._begun = False
         # Kept here, as aiohttp forgets it when it closes the connection.
         self._transport: asyncio.WriteTransport | None = None
+
+    @property
+    def payload(self) -> "FileBody":
+        """What is sent."""
+        return self
+
+    def asks(self) -> Mapping[str, str]:
+        """Ask for nothing: aiohttp describes it."""
+        return {}
+
+    async def take(self, response: aiohttp.ClientResponse) -> bool:  # noqa: ARG002 - Moving's
+        """Leave the answer to others."""
+        return False
 
     @property
     def consumed(self) -> bool:
@@ -170,7 +210,16 @@ class FileArrival:
         self._writing = False
         self._refused = False
 
-    def headers(self) -> Mapping[str, str]:
+    @property
+    def payload(self) -> None:
+        """Nothing is sent."""
+        return None
+
+    def let_go(self) -> bool:
+        """Have no more to do with the connection: all of it was taken."""
+        return True
+
+    def asks(self) -> Mapping[str, str]:
         """Tell what to ask for: the file as it is stored, of which the sizes are known."""
         return {"Accept-Encoding": "identity", **self._sink.headers()}
 
@@ -216,6 +265,19 @@ class FileArrival:
             self._writing = False
         if self.failure is not None:  # as above, where a file is read
             raise ConnectionResetError
+
+
+def moving(body: ByteStream | None, sink: Sink | None) -> Moving:
+    """Find the file that a request sends or fetches.
+
+    Args:
+        body: What it sends. None when it sends none.
+        sink: What takes what it fetches; with a body there is none.
+    """
+    if body is not None:
+        return FileBody(body)
+    assert sink is not None  # noqa: S101 - else nobody would ask
+    return FileArrival(sink)
 
 
 def _is_stall(error: Exception) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Mapping
 from math import inf
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -13,10 +13,12 @@ from yarl import URL
 from duvo_async._bodies import ByteStream
 from duvo_async._deadlines import Deadlines
 from duvo_async._protocol import Request, Response
-from duvo_async._streaming import FileArrival, FileBody, while_it_moves
 from duvo_async.credentials import Secret
 from duvo_async.errors import ClientClosedError, ConfigurationError
 from duvo_async.settings import Settings
+
+if TYPE_CHECKING:
+    from duvo_async._streaming import Moving
 
 HTTPSession: TypeAlias = aiohttp.ClientSession
 """A session of the caller's own."""
@@ -127,10 +129,9 @@ class AiohttpTransport:
             session = await self._open_session()
         if request.signed_url is not None and not self._owns_session:
             session = self._without_secrets(session)
-        file = _file(request)
-        if file is not None:
-            return await self._move_file(session, request, headers, authorization, file)
-        if isinstance(request.body, bytes):
+        if request.sink is not None or isinstance(request.body, ByteStream):
+            return await self._move_file(session, request, headers, authorization)
+        if request.body is not None:
             headers = {**headers, "Content-Type": request.content_type}
         seconds = self._settings.timeout if request.timeout is None else request.timeout
         task = self._deadlines.begin(loop, seconds + _LATER)
@@ -198,33 +199,32 @@ class AiohttpTransport:
         request: Request,
         headers: Mapping[str, str],
         authorization: Secret | None,
-        file: FileBody | FileArrival,
     ) -> Response:
-        if isinstance(file, FileArrival):
-            headers = {**headers, **file.headers()}
+        from duvo_async._streaming import moving, while_it_moves  # noqa: PLC0415 - not all have files
+
+        body = request.body if isinstance(request.body, ByteStream) else None
+        file = moving(body, request.sink)
+        headers = {**headers, **file.asks()}
         failure: BaseException
         try:
             async with while_it_moves(file):
-                asked = self._ask(session, request, headers, authorization, file)
-                return await self._moved(asked, file)
+                return await self._moved(
+                    self._ask(session, request, headers, authorization, file), file
+                )
         except asyncio.CancelledError as error:
             failure = asyncio.CancelledError(*error.args)
         except Exception as error:  # noqa: BLE001 - as above
             failure = file.failure or _of_file(error, file) or _translated(error)
         finally:
-            if isinstance(file, FileBody):
-                file.let_go()
+            file.let_go()
         raise failure
 
-    async def _moved(
-        self, asked: Awaitable[aiohttp.ClientResponse], file: FileBody | FileArrival
-    ) -> Response:
+    async def _moved(self, asked: Awaitable[aiohttp.ClientResponse], file: "Moving") -> Response:
         async with await asked as response:
-            taken = isinstance(file, FileArrival) and await file.take(response)
+            taken = await file.take(response)
             answer = self._answer(response, b"" if taken else await self._read(response.content))
             # Before the connection is given back, and may be another request's.
-            sent = file.let_go() if isinstance(file, FileBody) else True
-            if not sent and answer.status < _REDIRECTION:
+            if not file.let_go() and answer.status < _REDIRECTION:
                 raise aiohttp.ClientPayloadError
             return answer
 
@@ -247,7 +247,7 @@ class AiohttpTransport:
         request: Request,
         headers: Mapping[str, str],
         authorization: Secret | None,
-        file: FileBody | FileArrival | None = None,
+        file: "Moving | None" = None,
     ) -> Awaitable[aiohttp.ClientResponse]:
         url = self._url(request)
         # Of the base URL, which is one object: a URL looks for its host once.
@@ -255,7 +255,7 @@ class AiohttpTransport:
         return session.request(
             request.method,
             url,
-            data=file if isinstance(file, FileBody) else request.body,
+            data=request.body if file is None else file.payload,
             # The one place where the key is in the open, and in no variable of ours.
             headers=_with(headers, authorization),
             timeout=self._timeout_of(request) if file is None else self._file_timeout,
@@ -335,14 +335,7 @@ def _with(headers: Mapping[str, str], authorization: Secret | None) -> Mapping[s
     return {**headers, "Authorization": authorization.reveal()}
 
 
-def _file(request: Request) -> FileBody | FileArrival | None:
-    """Find the file that a request sends or fetches."""
-    if isinstance(request.body, ByteStream):
-        return FileBody(request.body)
-    return None if request.sink is None else FileArrival(request.sink)
-
-
-def _of_file(error: Exception, file: FileBody | FileArrival) -> TransportError | None:
+def _of_file(error: Exception, file: "Moving") -> TransportError | None:
     """Explain what can only go wrong with a file."""
     what = file.trouble(error)
     return None if what is None else TransportError(what, timed_out=isinstance(error, TimeoutError))

@@ -46,6 +46,8 @@ def rows(*, rounds: int = ROUNDS, each: int = EACH) -> Iterable[Row]:
     for index, (name, (call, value)) in enumerate(calls.items()):
         ways = _ways(call, encoded(value), index)
         spent: dict[str, list[float]] = {way: [] for way in ways}
+        for decode in ways.values():
+            decode()  # which makes the decoders
         with frozen_heap():
             for number in range(rounds):
                 for way in list(ways)[:: 1 if number % 2 else -1]:

@@ -92,7 +92,8 @@ def make_decoder(
     if issubclass(kind, Extensible):
         source.append(" self._extra = {n: v for n, v in o.items() if n not in known}")
     source += [" self.__class__ = kind", " return self"]
-    exec("\n".join(source), names)  # noqa: S102 - made of the fields of our own models
+    code = compile("\n".join(source), f"<duvo_async decoder of {kind.__name__}>", "exec")
+    exec(code, names)  # noqa: S102 - made of the fields of our own models
     decoder: Hook = names["decode"]
     return decoder
 

@@ -19,7 +19,7 @@ from duvo_async.models import JSON, RateLimit
 
 _T = TypeVar("_T")
 _READING_METHODS = frozenset({"GET", "HEAD"})
-
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 Body: TypeAlias = bytes | ByteStream | None
 
@@ -120,7 +120,7 @@ def encoded(value: object) -> bytes:
         TypeError: It holds what JSON has no form for.
         ValueError: It holds a number that JSON has no form for, or itself.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _encode(value).encode()
 
 
 def parse_json(body: bytes) -> JSON:

@@ -37,7 +37,7 @@ x-ratelimit-reset: 60
 
 """.replace("\n", "\r\n").encode()
 OURS = str(Path(duvo_async.__file__).parent)
-MADE_FOR_US = ("<attrs generated", "<cattrs generated")
+MADE_FOR_US = ("<attrs generated", "<cattrs generated", "<duvo_async ")
 
 
 class Server(asyncio.Protocol):

@@ -1,7 +1,7 @@
 """All benchmarks, in one table: `python -m benchmarks`, or `python -m benchmarks calls imports`.
 
 Those of uploads and of the fan-out have more to tell than fits: `python -m benchmarks.uploads`,
-`python -m benchmarks.fanout`.
+`python -m benchmarks.fanout`. `python -m benchmarks.instructions` takes its time.
 """
 
 import argparse

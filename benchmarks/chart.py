@@ -15,14 +15,18 @@ _INK, _GREY, _FAINT = "#24292f", "#57606a", "#e4e7eb"
 _COLOURS = ("#c2410c", "#7c3aed", "#0369a1", "#0d9488")
 _SIZE = 8.0, 4.8
 _LABEL_ROOM = 1.12
-"""Where a line's label begins, as a multiple of the line's last number of runs."""
+"""Where a line's label begins, as a multiple of the line's last number of runs; and how much room
+that of a bar has."""
 _CLOSEST = 1.42
 """The least ratio between the heights of two labels."""
-_SUBTITLE = 1.025
-"""How high the second title is, as a multiple of the axes."""
+_SUBTITLE = 8
+"""Points from the axes to the second title."""
 _BOUND_LEFT = 0.72
 """Where the text on the bound ends, as a multiple of the bound's last number of runs."""
 _SMALL = {"color": _INK, "fontsize": 8.5, "linespacing": 1.35}
+_MUTED = "#b8c0ca"
+_BARS_HEIGHT, _BAR_HEIGHT = 0.9, 0.25
+"""Inches for all but the bars, and for a bar."""
 _DPI = 200
 _SECONDS = (0.1, 1, 10, 100, 1000)
 _RATIOS = (0.5, 1, 2, 5, 10, 20)
@@ -71,12 +75,8 @@ def draw(file: Path, titles: tuple[str, str], lines: Mapping[str, Line], bound: 
             axes.plot(list(line), list(line.values()), color=colour, lw=2, marker="o", ms=4.5)
         _names(axes, lines)
         _finish(axes, sorted({runs for line in lines.values() for runs in line}))
-        axes.set_title(titles[0], loc="left", fontsize=11.5, weight="bold", pad=28)
-        axes.text(0, _SUBTITLE, titles[1], transform=axes.transAxes, color=_GREY, va="bottom")
-        # Without a date or a version: it changes only when what it shows does.
-        metadata = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
-        figure.savefig(file, dpi=_DPI, metadata=metadata[file.suffix])
-        pyplot.close(figure)
+        _entitle(axes, titles)
+        _save(file, figure)
 
 
 def bars(file: Path, titles: tuple[str, str], groups: Mapping[str, Mapping[str, float]]) -> None:
@@ -85,35 +85,50 @@ def bars(file: Path, titles: tuple[str, str], groups: Mapping[str, Mapping[str, 
     Args:
         file: Where to.
         titles: What the ratios are, and under what conditions.
-        groups: The names and ratios of each group.
+        groups: The names and ratios of each group; the first of each stands out.
     """
     import_module("matplotlib").use("Agg")
     pyplot = import_module("matplotlib.pyplot")
+    rows = sum(len(ratios) + 1 for ratios in groups.values())
+    size = _SIZE[0], _BARS_HEIGHT + rows * _BAR_HEIGHT
     with pyplot.rc_context(_STYLE):
-        figure, axes = pyplot.subplots(figsize=_SIZE, facecolor="white", layout="constrained")
+        figure, axes = pyplot.subplots(figsize=size, facecolor="white", layout="constrained")
         axes.set(xscale="log")
-        place, ticks = 0.0, dict[float, str]()
+        axes.axvline(1, color=_FAINT, lw=1.3, zorder=0)
+        place, headings, names = 0.0, dict[float, str](), dict[float, str]()
         for group, ratios in groups.items():
-            axes.text(0, place, group, transform=axes.get_yaxis_transform(), weight="bold")
+            headings[place] = group
             for index, (name, ratio) in enumerate(ratios.items()):
                 place += 1
-                ticks[place] = name
-                axes.barh(place, ratio - 1, left=1, color=_COLOURS[index % len(_COLOURS)])
+                names[place] = name
+                axes.barh(place, ratio - 1, left=1, color=_MUTED if index else _COLOURS[0])
                 axes.text(max(ratio, 1) * 1.03, place, f"{ratio:.2f}", va="center", **_SMALL)
             place += 1.5
-        axes.axvline(1, color=_INK, lw=1.3)
-        axes.set_yticks(list(ticks), list(ticks.values()))
-        axes.invert_yaxis()
+        axes.set_ylim(place - 1, -1)
+        axes.set_yticks([*headings, *names], [*headings.values(), *names.values()])
+        for label in axes.get_yticklabels()[: len(headings)]:
+            label.set(weight="bold", color=_INK)
         _finish_bars(axes)
-        axes.set_title(titles[0], loc="left", fontsize=11.5, weight="bold", pad=28)
-        axes.text(0, _SUBTITLE, titles[1], transform=axes.transAxes, color=_GREY, va="bottom")
-        metadata = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
-        figure.savefig(file, dpi=_DPI, metadata=metadata[file.suffix])
-        pyplot.close(figure)
+        _entitle(axes, titles)
+        _save(file, figure)
+
+
+def _entitle(axes: Any, titles: tuple[str, str]) -> None:  # noqa: ANN401 - matplotlib may not be installed
+    axes.set_title(titles[0], loc="left", fontsize=11.5, weight="bold", pad=28)
+    above = {"xytext": (0, _SUBTITLE), "textcoords": "offset points"}
+    axes.annotate(titles[1], (0, 1), xycoords="axes fraction", color=_GREY, va="bottom", **above)
+
+
+def _save(file: Path, figure: Any) -> None:  # noqa: ANN401 - as above
+    """Write a picture without a date or a version: it changes only when what it shows does."""
+    metadata = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+    figure.savefig(file, dpi=_DPI, metadata=metadata[file.suffix])
+    import_module("matplotlib.pyplot").close(figure)
 
 
 def _finish_bars(axes: Any) -> None:  # noqa: ANN401 - matplotlib may not be installed
     low, high = axes.get_xlim()
+    axes.set_xlim(low, high * _LABEL_ROOM)
     ratios = [each for each in _RATIOS if low <= each <= high]
     axes.set_xticks(ratios, [f"{each:g}" for each in ratios])
     axes.minorticks_off()

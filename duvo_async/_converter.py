@@ -16,7 +16,15 @@ from attrs import NOTHING, Attribute, fields, has, resolve_types
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
 
-from duvo_async._decoders import EXTRA, Hook, is_plain, json_name, make_decoder, without_none
+from duvo_async._decoders import (
+    EXTRA,
+    Hook,
+    is_json_object,
+    is_plain,
+    json_name,
+    make_decoder,
+    without_none,
+)
 from duvo_async.models import JSON, NOT_GIVEN, NotGiven
 from duvo_async.models._extensible import Extensible
 from duvo_async.models._open_enum import OpenEnum
@@ -287,7 +295,7 @@ def _field_hook(converter: Converter, attribute: "Attribute[Any]") -> Hook | Non
     if attribute.default is NOT_GIVEN and "JSON" not in annotation:
         return _given_hook(converter, attribute.type)
     if "JSON" in annotation:
-        return _lenient(attribute, _object) if "Mapping" in annotation else _as_is
+        return _lenient(attribute, _object) if is_json_object(attribute.type) else _as_is
     if attribute.default is NOTHING or attribute.default is None or attribute.type is None:
         return None
     return _lenient(attribute, converter.get_structure_hook(attribute.type))

@@ -47,6 +47,11 @@ def without_none(kind: Any) -> Any:  # noqa: ANN401 - a typing construct
     return others[0] if len(others) == 1 else None
 
 
+def is_json_object(kind: Any) -> bool:  # noqa: ANN401 - a typing construct
+    """Tell whether values of a type are any objects of JSON."""
+    return "JSON" in str(kind) and "Mapping" in str(kind)
+
+
 def is_plain(kind: Any) -> bool:  # noqa: ANN401 - an attrs class
     """Tell whether the objects of a class are no more than their fields, as they are given."""
     return not hasattr(kind, "__attrs_post_init__") and all(
@@ -71,7 +76,9 @@ def make_decoder(
         The decoder. What it raises says that something is wrong, and not always what.
     """
     # A subclass with the same layout that lets itself be filled, and so can turn into the model.
-    fillable = type(kind.__name__, (kind,), {"__slots__": (), "__setattr__": object.__setattr__})
+    # Both are object's: only then does Python set fields without looking for the one to call.
+    own = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    fillable = type(kind.__name__, (kind,), {"__slots__": (), **own})
     names: dict[str, Any] = {
         "new": object.__new__,
         "Fillable": fillable,
@@ -88,7 +95,6 @@ def make_decoder(
     for number, each in enumerate(fields(kind)):
         if each.name != EXTRA:
             source += _read(each, number, names, own_hook(each), hook_of)
-            source.append(f" self.{each.name} = v")
     if issubclass(kind, Extensible):
         source.append(" self._extra = {n: v for n, v in o.items() if n not in known}")
     source += [" self.__class__ = kind", " return self"]
@@ -105,32 +111,36 @@ def _read(
     own_hook: Hook | None,
     hook_of: Callable[[Any], Hook],
 ) -> Iterator[str]:
-    """Write how one field is read into `v`."""
-    name, default = json_name(attribute), attribute.default
+    """Write how one field is filled."""
+    name, default, to = json_name(attribute), attribute.default, f"self.{attribute.name} ="
     kind = attribute.type if own_hook else without_none(attribute.type) or attribute.type
     names |= {f"hook{number}": own_hook or hook_of(kind), f"kind{number}": kind}
-    value = f"v = {_HOOK.format(number)}" if own_hook else _value(kind, number, names)
-    if default is NOTHING:
-        yield f" v = o[{name!r}]"
-        yield f" {value}" if kind is attribute.type else f" if v is not None: {value}"
-    elif default is None:
-        yield f" v = o.get({name!r})"
-        yield f" if v is not None: {value}"
+    value = _any_value(kind, number) if own_hook else _value(kind, number, names)
+    if default is NOTHING or default is None:
+        yield f" v = o[{name!r}]" if default is NOTHING else f" v = o.get({name!r})"
+        may_be_none = default is None or kind is not attribute.type
+        yield f" {to} None if v is None else {value}" if may_be_none else f" {to} {value}"
     else:
         is_made = hasattr(default, "factory")
         names[f"default{number}"] = default.factory if is_made else default
-        yield f" if {name!r} in o: v = o[{name!r}]; {value}"
-        yield f" else: v = default{number}{'()' if is_made else ''}"
+        yield f" if {name!r} in o: v = o[{name!r}]; {to} {value}"
+        yield f" else: {to} default{number}{'()' if is_made else ''}"
+
+
+def _any_value(kind: Any, number: int) -> str:  # noqa: ANN401 - a typing construct
+    """Write what the value `v` is where a hook of the field's own reads it."""
+    hook = _HOOK.format(number)
+    return f"v if v.__class__ is dict else {hook}" if is_json_object(kind) else hook
 
 
 def _value(kind: Any, number: int, names: dict[str, Any]) -> str:  # noqa: ANN401 - a typing construct
-    """Write how a value in `v` becomes one of a type."""
+    """Write what the value `v` is as one of a type."""
     hook = _HOOK.format(number)
     if kind is datetime:  # as `_converter` reads it
-        return "v = moment(v); v = v if v.tzinfo else v.replace(tzinfo=UTC)"
+        return "v if (v := moment(v)).tzinfo else v.replace(tzinfo=UTC)"
     if kind in _AT_SIGHT:
-        return f"v = v if v.__class__ is {kind.__name__} else {hook}"
+        return f"v if v.__class__ is {kind.__name__} else {hook}"
     if isinstance(kind, type) and issubclass(kind, OpenEnum):
         names[f"words{number}"] = dict(kind._value2member_map_)
-        return f"v = words{number}.get(v) or {hook}"
-    return f"v = {hook}"
+        return f"words{number}.get(v) or {hook}"
+    return hook

@@ -2,7 +2,7 @@
 
 Counts of the processor's instructions hardly differ from one time to the next, so that a change
 shows here which is lost in the noise of a time. The kernel's own are not among them. It takes
-minutes: valgrind runs programs some fifty times slower.
+minutes.
 """
 
 import argparse
@@ -12,25 +12,20 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product, repeat
 
 import aiohttp
 
 from benchmarks import table
-from benchmarks.clients import AUTHORIZATION, KEY, Client, by_hand, typed
+from benchmarks.calls import CALLS, OURS
+from benchmarks.clients import AUTHORIZATION, KEY, by_hand, typed
 from benchmarks.rounds import RAW
 from benchmarks.stub import stub
 from benchmarks.table import Row
 from duvo_async import AsyncDuvo
 
-OURS = "duvo_async"
-CALLS: dict[str, Callable[[Client], Callable[[], Awaitable[object]]]] = {
-    "get a run": lambda client: client.get,
-    "start a run": lambda client: client.start,
-    "a page of 50 messages": lambda client: client.page,
-}
 _WARM = 20
 """Calls after which everything is loaded, made and connected."""
 _COLLECTED = re.compile(r"Collected : (\d+)")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.no_cover  # which would be counted
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture  # for each test: what is set up for a module still has the environment of coverage
 def found() -> Mapping[str, float]:
     command = [sys.executable, str(ROOT / "tests/support/costs.py")]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)  # noqa: S603 - this folder's

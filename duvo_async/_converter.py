@@ -7,7 +7,7 @@ found by the explaining one, which costs a multiple and so runs only after a fai
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from math import isfinite
 from types import GenericAlias
 from typing import Any, TypeVar, Union, cast, get_args
@@ -63,7 +63,7 @@ def structure(value: JSON, kind: type[_T], path: str = "$") -> _T:
         DecodeProblem: A required field is missing or a value has another type.
     """
     try:
-        return _FAST.structure(value, kind)
+        return cast("_T", _fast_hook(kind)(value, kind))
     except Exception:  # noqa: BLE001 - cattrs lets through what the value provoked
         problems = _explain(value, kind, path)
     raise DecodeProblem(problems)
@@ -76,7 +76,7 @@ def check_kind(kind: Any) -> None:  # noqa: ANN401 - any class
         TypeError: There is no way to make them.
     """
     try:
-        _FAST.get_structure_hook(kind)
+        _fast_hook(kind)
     except Exception:  # noqa: BLE001 - cattrs has several for this
         raise TypeError(f"cast_to: there is no way to make {kind!r} of JSON") from None
 
@@ -321,5 +321,5 @@ def _lenient(attribute: "Attribute[Any]", hook: Hook) -> Hook:
 
 
 _OURS = __name__.partition(".")[0] + "."
-_FAST = _make_converter(detailed=False)
+_fast_hook = cache(_make_converter(detailed=False).get_structure_hook)
 _EXPLAINING = _make_converter(detailed=True)

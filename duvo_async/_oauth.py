@@ -1,6 +1,5 @@
 """Tokens for OAuth 2 client credentials: the asking, and what the answers mean. Nothing awaits."""
 
-import platform
 from base64 import b64encode
 from math import inf, isfinite
 from typing import TypeAlias
@@ -12,7 +11,6 @@ from duvo_async import _protocol
 from duvo_async._converter import DecodeProblem
 from duvo_async._discovery import TokenServer, asking, facts_in, text_in
 from duvo_async._protocol import Request, Response
-from duvo_async._version import __version__
 from duvo_async.credentials import ClientCredentials, Secret, flaw
 from duvo_async.errors import (
     APIStatusError,
@@ -22,10 +20,7 @@ from duvo_async.errors import (
 )
 from duvo_async.models import JSON
 
-HEADERS = {
-    "User-Agent": f"duvo-async/{__version__} python/{platform.python_version()}",
-    "Accept": "application/json",
-}
+HEADERS = {"User-Agent": _protocol.USER_AGENT, "Accept": "application/json"}
 """What goes with each of these requests."""
 
 _MARGIN = 60.0

@@ -16,6 +16,8 @@ RESERVE = 0.1
 """The part of a window that only what a user called for may spend."""
 _SAME_WINDOW = WINDOW_SECONDS / 2
 """Resets that differ by less are the same one: the headers count whole seconds, and come late."""
+_FARTHEST = 2 * WINDOW_SECONDS
+"""How far away a reset may be: one that seems to be farther is a mistake that must not stop us."""
 _ROUNDING = 1.0
 """How far a reset in whole seconds may be too early."""
 _AT_ONCE = 2
@@ -73,7 +75,6 @@ class Budget:
     _polls: int = 0
     _next_poll_at: float = -inf
     _under_way: dict[int, _Sent] = field(factory=dict[int, _Sent])
-    _unheard: set[int] = field(factory=set[int])
     _paused_until: float = -inf
 
     @property
@@ -107,7 +108,7 @@ class Budget:
         if now < self._paused_until:
             return self._paused_until - now
         # A reset that is too far away is one of a clock that was set back.
-        if not self._reset_at - 2 * WINDOW_SECONDS <= now < self._reset_at:
+        if not self._reset_at - _FARTHEST <= now < self._reset_at:
             self._begin(now + WINDOW_SECONDS, now)
         left = self._left(lane, starts_wait=starts_wait)
         if left < 1 or (self.processes > 1 and len(self._under_way) >= _AT_ONCE):
@@ -125,15 +126,12 @@ class Budget:
             self._next_poll_at = now + (self._reset_at - now) / max(polls, 1)
         self._used += 1
         self.number += 1
-        self._unheard.add(self.number)
         self._under_way[self.number] = now, lane, self._window
         return 0.0
 
     def release(self, number: int) -> None:
-        """Say that a request has ended, with or without a response."""
-        self._under_way.pop(number, None)
-        if number in self._unheard:
-            self._unheard.remove(number)
+        """Say that a request has ended; without a response, if none was observed."""
+        if self._under_way.pop(number, None) is not None:
             self._silent += 1
 
     def refund(self, number: int) -> None:
@@ -142,7 +140,6 @@ class Budget:
         if sent is None:
             return
         _, lane, window = sent
-        self._unheard.discard(number)
         self._used -= 1
         if lane is Lane.POLL and window == self._window:
             self._polls -= 1
@@ -154,22 +151,26 @@ class Budget:
         Args:
             window: The rate-limit headers.
             now: The clock of `acquire`.
-            number: The number of its request, which is still under way.
+            number: The number of its request, which is under way no longer.
         """
-        self._unheard.discard(number)
-        # A window that seems to end later than two of them is a mistake that must not stop us.
-        reset_at = now + min(window.reset_in, 2 * WINDOW_SECONDS)
+        # Written out where `min`, `max` and `abs` would do: every response comes by here.
+        reset_in, lowest = window.reset_in, self._lowest
+        reset_at = now + (reset_in if reset_in < _FARTHEST else _FARTHEST)
         self._limit = window.limit
-        if self._lowest is None:
+        if lowest is None:
             self._lowest, self._reset_at = window.remaining, reset_at
-        elif abs(reset_at - self._reset_at) < _SAME_WINDOW:
-            self._lowest = min(self._lowest, window.remaining)
+        elif -_SAME_WINDOW < (later := reset_at - self._reset_at) < _SAME_WINDOW:
+            if window.remaining < lowest:
+                self._lowest = window.remaining
             # The response that came fastest knows best when the window ends.
-            if not reset_at <= self._reset_at <= reset_at + _ROUNDING:
-                self._reset_at = max(reset_at, min(self._reset_at, reset_at + _ROUNDING))
-        elif reset_at > self._reset_at:
+            if later > 0:
+                self._reset_at = reset_at
+            elif later < -_ROUNDING:
+                self._reset_at = reset_at + _ROUNDING
+        elif later > 0:
             self._begin(reset_at, now)
             self._lowest = window.remaining
+        self._under_way.pop(number, None)
 
     def pause(self, seconds: float, now: float) -> None:
         """Send nothing for a while, because the API said that the budget is spent.
@@ -182,8 +183,7 @@ class Budget:
 
     def forget_under_way(self) -> None:
         """Forget the requests that are under way, as after a fork, which leaves them behind."""
-        self._silent += len(self._unheard)
-        self._unheard.clear()
+        self._silent += len(self._under_way)
         self._under_way.clear()
 
     def _begin(self, reset_at: float, now: float) -> None:
@@ -191,7 +191,6 @@ class Budget:
         lost = [n for n, (at, *_) in self._under_way.items() if at < now - _LONGEST_REQUEST]
         for number in lost:
             del self._under_way[number]
-            self._unheard.discard(number)
         self._window += 1
         self._reset_at = reset_at
         self._lowest = None
@@ -210,14 +209,15 @@ class Budget:
         margin = min(self.processes * _AT_ONCE, room // 2) if self.processes > 1 else 0
         if self._lowest is None:
             return room - self._used - margin
-        return self._lowest - self._silent - len(self._unheard) - margin
+        return self._lowest - self._silent - len(self._under_way) - margin
 
     def _left(self, lane: Lane, *, starts_wait: bool) -> int:
         """Count the requests that a lane may still send in this window."""
         own, room = self.requests_per_minute, self._limit or self._room()
+        if lane is _CALL and own is None and self.processes == 1 and self._lowest is not None:
+            # As `_shared` counts for one process, in one step less for nearly every call.
+            return self._lowest - self._silent - len(self._under_way)
         left = self._shared(room)
-        if lane is _CALL and own is None and self.processes == 1:
-            return left
         if self.processes > 1 and self._lowest is None:  # what the others have left
             room = max(_AT_ONCE, room // self.processes)
             left = min(left, room - self._used)

@@ -1,6 +1,7 @@
 """Requests and responses as values, and what a response means. Nothing here awaits."""
 
 import json
+import platform
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -14,8 +15,12 @@ from duvo_async._bodies import ByteStream, Sink
 from duvo_async._converter import DecodeProblem, structure
 from duvo_async._json import read_json
 from duvo_async._values import value
+from duvo_async._version import __version__
 from duvo_async.errors import APIStatusError, class_for_status
 from duvo_async.models import JSON, RateLimit
+
+USER_AGENT = f"duvo-async/{__version__} python/{platform.python_version()}"
+"""What this client calls itself, wherever it sends a request."""
 
 _T = TypeVar("_T")
 _READING_METHODS = frozenset({"GET", "HEAD"})
@@ -24,7 +29,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 Body: TypeAlias = bytes | ByteStream | None
 
 
-@value(kw_only=True)
+@value  # and not by keyword only, which Python is slower at; it is always made so
 class Request:
     """One HTTP request.
 
@@ -65,7 +70,7 @@ class Request:
         return not self.mutates or self.idempotency_key is not None
 
 
-@value(kw_only=True)
+@value
 class Response:
     """One HTTP response, read to its end.
 
@@ -312,7 +317,8 @@ def window(headers: Mapping[str, str]) -> Window | None:
             continue
         remaining, reset = _count(headers.get(remaining_name)), _count(headers.get(reset_name))
         if remaining is not None and reset is not None:
-            return Window(limit, min(remaining, limit), _seconds_until(reset, headers))
+            reset_in = reset if reset < _UNIX_TIME else _seconds_until(reset, headers)
+            return Window(limit, remaining if remaining < limit else limit, reset_in)
     return None
 
 
@@ -330,8 +336,6 @@ def _count(text: str | None) -> int | None:
 
 
 def _seconds_until(reset: int, headers: Mapping[str, str]) -> float:
-    if reset < _UNIX_TIME:
-        return float(reset)
     return max(0.0, reset - server_time(headers).timestamp())
 
 

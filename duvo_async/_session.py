@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import platform
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
@@ -24,7 +23,6 @@ from duvo_async._routes import TEAM, Routes, segment
 from duvo_async._single_flight import SingleFlight
 from duvo_async._transport import Transport, TransportError
 from duvo_async._turns import Limits, Turns
-from duvo_async._version import __version__
 from duvo_async.auth import Auth
 from duvo_async.credentials import Secret
 from duvo_async.errors import (
@@ -44,9 +42,8 @@ _logger = logging.getLogger("duvo_async")
 _PAUSE = 1.0
 """Seconds to pause after a 429 that does not say for how long, and the most that is added to a
 pause, so that processes which were told the same do not come back at once."""
-_USER_AGENT = f"duvo-async/{__version__} python/{platform.python_version()}"
-_HEADERS: Mapping[str, str] = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
-_FOREIGN_HEADERS: Mapping[str, str] = {"User-Agent": _USER_AGENT}
+_NO_HEADERS: Mapping[str, str] = {}
+_FOREIGN_HEADERS: Mapping[str, str] = {"User-Agent": _protocol.USER_AGENT}
 
 
 class Session:
@@ -137,7 +134,7 @@ class Session:
             APIError: It did not end well.
         """
         request = call.request
-        if request.mutates or request.idempotency_key is not None:
+        if request.method != "GET" or request.idempotency_key is not None:
             request = keyed(self.options.keyed(request))
             call = Call(request, call.decode)
         failures: _Failures | None = None  # most calls have none
@@ -262,13 +259,16 @@ class Session:
     ) -> tuple[Response, Secret | None]:
         """Send a request when its turn has come; tell with what credentials."""
         of_api, loop = request.signed_url is None, asyncio.get_running_loop()
-        if of_api and not turn:
-            turn = self.turns.take(lane, loop.time()) or await self.turns.wait(lane)
         started = loop.time()
+        if of_api and not turn:
+            turn = self.turns.take(lane, started)
+            if not turn:
+                turn = await self.turns.wait(lane)
+                started = loop.time()
         try:
             authorization = None
-            if of_api:
-                authorization = self.auth.fixed or await self.auth.authorization()
+            if of_api and (authorization := self.auth.fixed) is None:
+                authorization = await self.auth.authorization()
                 started = loop.time()
             response = await self._transport.send(request, _headers(request), authorization)
         except TransportError as error:
@@ -278,11 +278,12 @@ class Session:
             if _logger.isEnabledFor(logging.DEBUG):
                 known_by = plain(_protocol.request_id(response) or "none", self.auth.redact)
                 _log(request, response.status, attempts, started, known_by)
-            if turn and of_api:
-                response = self.received(request, response, turn, loop.time(), attempts)
+            if turn:
+                ended, turn = turn, None
+                response = self.received(request, response, ended, loop.time(), attempts)
             return response, authorization
         finally:
-            if turn and of_api:
+            if turn:
                 self.turns.release(turn)
         # Raised outside of the handler, so that nothing hangs on it that knows the URL.
         raise failure
@@ -290,7 +291,7 @@ class Session:
     def received(
         self, request: Request, response: Response, turn: int, now: float, attempts: int = 1
     ) -> Response:
-        """Take note of what every response of the API says.
+        """Take note of what every response of the API says; its request has ended.
 
         Args:
             request: What was asked.
@@ -303,8 +304,9 @@ class Session:
             The response, with no credentials in it.
         """
         heard, headers = self._heard, response.headers
-        if (reading := _protocol.window(headers)) is not None:
-            self.turns.observe(reading, turn, now)
+        reading = _protocol.window(headers)
+        self.turns.release(turn, reading, now)
+        if reading is not None:
             heard.window = reading, headers
         if (date := headers.get("date")) is not None:
             heard.date = date, now
@@ -386,8 +388,8 @@ def _headers(request: Request) -> Mapping[str, str]:
     if request.signed_url is not None:
         return _FOREIGN_HEADERS
     if request.idempotency_key is None:
-        return _HEADERS
-    return {**_HEADERS, "Idempotency-Key": request.idempotency_key}
+        return _NO_HEADERS
+    return {"Idempotency-Key": request.idempotency_key}
 
 
 def _too_large(error: TransportError, request: Request, attempts: int) -> APIError:

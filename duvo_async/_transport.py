@@ -12,7 +12,7 @@ from yarl import URL
 
 from duvo_async._bodies import ByteStream
 from duvo_async._deadlines import Deadlines
-from duvo_async._protocol import Request, Response
+from duvo_async._protocol import USER_AGENT, Request, Response
 from duvo_async.credentials import Secret
 from duvo_async.errors import ClientClosedError, ConfigurationError
 from duvo_async.settings import Settings
@@ -29,6 +29,8 @@ _LATER = 0.01
 """Seconds by which a deadline comes after aiohttp's own for a connection that cannot be made, which
 knows that nothing was sent."""
 _SECRET_HEADERS = frozenset({"authorization", "cookie"})
+_API_HEADERS: Mapping[str, str] = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+"""What every request to the API has."""
 
 
 class TransportError(Exception):
@@ -64,7 +66,8 @@ class Transport(Protocol):
 
         Args:
             request: What to send.
-            headers: Its headers, but for those that describe the body.
+            headers: Its headers, but for those that describe the body and, where there is an
+                authorization, those that every request to the API has.
             authorization: The value of the Authorization header. None sends none.
 
         Returns:
@@ -109,6 +112,7 @@ class AiohttpTransport:
             )
         self._settings = settings
         self._most = settings.max_response_bytes
+        self._base_url = settings.base_url
         self._base_path = settings.base_url.raw_path.rstrip("/")
         self._deadlines = Deadlines()
         self._timeout = self._connect_timeout(settings.timeout)
@@ -116,6 +120,7 @@ class AiohttpTransport:
         self._session = session
         self._owns_session = session is None
         self._bare_session: HTTPSession | None = None
+        self._carried: Secret | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._proxies: dict[str, str | None] = {}
         self._closed = False
@@ -126,8 +131,8 @@ class AiohttpTransport:
         """Send one request and read its response (see `Transport.send`)."""
         session, loop = self._session, asyncio.get_running_loop()
         if session is None or self._loop is not loop:
-            session = await self._open_session()
-        if request.signed_url is not None and not self._owns_session:
+            session = await self._open_session(authorization)
+        if authorization is None or request.signed_url is not None:
             session = self._without_secrets(session)
         if request.sink is not None or isinstance(request.body, ByteStream):
             return await self._move_file(session, request, headers, authorization)
@@ -167,7 +172,7 @@ class AiohttpTransport:
         if session is not None and self._owns_session:
             await session.close()
 
-    async def _open_session(self) -> HTTPSession:
+    async def _open_session(self, authorization: Secret | None) -> HTTPSession:
         if self._closed:
             raise ClientClosedError("this client is closed: make a new one")
         loop = asyncio.get_running_loop()
@@ -183,7 +188,10 @@ class AiohttpTransport:
                 "this client is in use in another event loop that is still running: make one "
                 "client a loop, or use duvo_async.Duvo from several threads"
             )
+        # What all requests have is put in order once. An API key is the same for all.
+        self._carried = authorization if isinstance(self._settings.credentials, Secret) else None
         self._session = session = aiohttp.ClientSession(
+            headers=_with(_API_HEADERS, self._carried),
             cookie_jar=aiohttp.DummyCookieJar(),
             # The key's budget is the limit. A pool's would let calls time out in its queue.
             connector=aiohttp.TCPConnector(limit=0),
@@ -229,9 +237,9 @@ class AiohttpTransport:
             return answer
 
     def _without_secrets(self, session: HTTPSession) -> HTTPSession:
-        """Share the connections of the caller's session, and none of its cookies and headers."""
+        """Share the connections of a session, and none of its cookies and headers."""
         bare = self._bare_session
-        if bare is None or bare.closed:
+        if bare is None or bare.closed or bare.connector is not session.connector:
             self._bare_session = bare = aiohttp.ClientSession(
                 connector=session.connector,
                 connector_owner=False,
@@ -249,16 +257,29 @@ class AiohttpTransport:
         authorization: Secret | None,
         file: "Moving | None" = None,
     ) -> Awaitable[aiohttp.ClientResponse]:
-        url = self._url(request)
-        # Of the base URL, which is one object: a URL looks for its host once.
-        place = self._settings.base_url if request.signed_url is None else url
+        if request.signed_url is not None:
+            # Byte for byte: quoting it again would break its signature.
+            place = url = URL(request.signed_url, encoded=True)
+            headers = _with(headers, authorization)
+        else:
+            place = self._base_url  # which is one object: a URL looks for its host once
+            url = place.with_path(self._base_path + request.path, encoded=True)
+            if request.query:
+                url = url.with_query(request.query)
+            if authorization is None or authorization is not self._carried:
+                headers = _with({**_API_HEADERS, **headers}, authorization)
+        if file is not None:
+            timeout = self._file_timeout
+        elif request.timeout is None:
+            timeout = self._timeout
+        else:
+            timeout = self._connect_timeout(request.timeout)
         return session.request(
             request.method,
             url,
             data=request.body if file is None else file.payload,
-            # The one place where the key is in the open, and in no variable of ours.
-            headers=_with(headers, authorization),
-            timeout=self._timeout_of(request) if file is None else self._file_timeout,
+            headers=headers,
+            timeout=timeout,
             allow_redirects=False,
             raise_for_status=False,
             proxy=self._proxy(place, session),
@@ -285,9 +306,6 @@ class AiohttpTransport:
                 break
         return b"".join(blocks)
 
-    def _timeout_of(self, request: Request) -> aiohttp.ClientTimeout:
-        return self._timeout if request.timeout is None else self._connect_timeout(request.timeout)
-
     def _connect_timeout(self, seconds: float | None) -> aiohttp.ClientTimeout:
         """Limit what comes before anything is sent; for the rest there is a deadline."""
         return aiohttp.ClientTimeout(
@@ -296,13 +314,6 @@ class AiohttpTransport:
             sock_connect=self._settings.connect_timeout,
             ceil_threshold=inf,  # else it would come up to a second late
         )
-
-    def _url(self, request: Request) -> URL:
-        if request.signed_url is not None:
-            # Byte for byte: quoting it again would break its signature.
-            return URL(request.signed_url, encoded=True)
-        url = self._settings.base_url.with_path(self._base_path + request.path, encoded=True)
-        return url.with_query(request.query) if request.query else url
 
     def _proxy(self, url: URL, session: HTTPSession) -> str | None:
         """Find the proxy that the environment names for a host, once a host.
@@ -332,6 +343,7 @@ def _verifies(session: HTTPSession) -> bool:
 def _with(headers: Mapping[str, str], authorization: Secret | None) -> Mapping[str, str]:
     if authorization is None:
         return headers
+    # The one place where a secret is in the open, and in no variable of ours.
     return {**headers, "Authorization": authorization.reveal()}
 
 

@@ -70,7 +70,7 @@ class Turns:
             now: The running loop's time.
 
         Returns:
-            The request's number, for `observe`. 0 when it has to `wait`.
+            The request's number. 0 when it has to `wait`.
         """
         with self._lock:
             is_free = not any(self._lines) and self.budget.acquire(lane, now) == 0
@@ -84,7 +84,7 @@ class Turns:
             hurried: Whether a poll should not be spread over what is left of the window.
 
         Returns:
-            The request's number, for `observe`.
+            The request's number.
         """
         loop = asyncio.get_running_loop()
         with self._lock:
@@ -99,10 +99,19 @@ class Turns:
             self._give_up(turn, lane, loop)
             raise
 
-    def release(self, number: int) -> None:
-        """Say that a request has ended; the next may take its place."""
+    def release(self, number: int, window: Window | None = None, now: float = 0.0) -> None:
+        """Say that a request has ended; the next may take its place.
+
+        Args:
+            number: Its number. One that has been released before changes nothing.
+            window: The rate-limit headers of its response. None when there were none.
+            now: The running loop's time, where there is a window.
+        """
         with self._lock:
-            self.budget.release(number)
+            if window is not None:
+                self.budget.observe(window, now, number)
+            else:
+                self.budget.release(number)
             if self._timers or any(self._lines):
                 self._admit(asyncio.get_running_loop())
 
@@ -111,17 +120,6 @@ class Turns:
         with self._lock:
             self.budget.refund(number)
             self._admit(asyncio.get_running_loop())
-
-    def observe(self, window: Window, number: int, now: float) -> None:
-        """Believe what a response says of the window.
-
-        Args:
-            window: The rate-limit headers.
-            number: The number of its request, which has not been released yet.
-            now: The running loop's time.
-        """
-        with self._lock:
-            self.budget.observe(window, now, number)
 
     def pause(self, seconds: float) -> None:
         """Send nothing for a while."""

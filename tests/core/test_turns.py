@@ -248,8 +248,7 @@ async def test_what_responses_say_counts() -> None:
     turns = Turns(Budget())
     number = await turns.wait(CALL)
     await turns.wait(CALL)
-    turns.observe(Window(300, 1, 20), number, now())  # which the second has taken
-    turns.release(number)
+    turns.release(number, Window(300, 1, 20), now())  # which the second has taken
     await turns.wait(CALL)
     assert now() == 20
 

@@ -17,7 +17,6 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 import pytest
 from attrs import define, field
-from yarl import URL
 
 from duvo_async import AsyncDuvo, ConfigurationError, DuvoError
 from duvo_async._protocol import Request
@@ -128,12 +127,14 @@ def _learn_all(sweep: Sweep, patch: pytest.MonkeyPatch) -> None:
         pair = f"{quote_plus(client.id)}:{quote_plus(client.secret)}"
         sweep.learn(client.secret, b64encode(pair.encode()).decode())
 
-    def learn_url(_: URL, __: AiohttpTransport, request: Request) -> None:
+    def learn_url(
+        _: object, __: AiohttpTransport, ___: object, request: Request, *____: object
+    ) -> None:
         if request.signed_url is not None:
             sweep.learn(*_signatures(request.signed_url))
 
     _after(patch, Secret, "reveal", learn_result)
-    _after(patch, AiohttpTransport, "_url", learn_url)
+    _after(patch, AiohttpTransport, "_ask", learn_url)
     _after(patch, Stage, "__attrs_post_init__", learn_stage)
     _after(patch, Stage, "rotate_webhook_secret", learn_result)
     _after(patch, Storage, "_sign", learn_result)

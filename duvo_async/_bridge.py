@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from duvo_async._callbacks import caller
+from duvo_async._loops import loop_factory
 from duvo_async.errors import ClientClosedError, ConfigurationError
 
 _T = TypeVar("_T")
@@ -183,7 +184,8 @@ class _Loop:
 
     def _serve(self) -> None:
         try:
-            asyncio.run(self._main())
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                runner.run(self._main())
         finally:
             self._ready.set()
             for call in tuple(self.calls):  # those that came too late to be started

@@ -321,5 +321,5 @@ def _lenient(attribute: "Attribute[Any]", hook: Hook) -> Hook:
 
 
 _OURS = __name__.partition(".")[0] + "."
-_fast_hook = cache(_make_converter(detailed=False).get_structure_hook)
+_fast_hook: Callable[[Any], Hook] = cache(_make_converter(detailed=False).get_structure_hook)
 _EXPLAINING = _make_converter(detailed=True)

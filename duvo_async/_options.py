@@ -43,7 +43,7 @@ class Options:
                 "the idempotency_key of with_options() was used for another request: it is for "
                 "one call that makes one request"
             )
-        return evolve(request, idempotency_key=self.idempotency_key)
+        return request.with_key(self.idempotency_key)
 
 
 def keyed(request: Request) -> Request:
@@ -51,7 +51,7 @@ def keyed(request: Request) -> Request:
     if request.idempotency_key is None:
         if not request.mutates:
             return request
-        return evolve(request, idempotency_key=str(uuid4()))
+        return request.with_key(str(uuid4()))
     # Stripped of nothing and quoted by nobody: what cannot stand in a header is the caller's error.
     key = request.idempotency_key
     if not isinstance(key, str):

@@ -69,6 +69,23 @@ class Request:
         """Whether it may be sent again when nobody knows whether it was done."""
         return not self.mutates or self.idempotency_key is not None
 
+    def with_key(self, key: str) -> "Request":
+        """Make the same request with an idempotency key."""
+        return (
+            Request(  # by position, and not by attrs' `evolve`: each start and each answer does it
+                self.method,
+                self.path,
+                self.query,
+                self.body,
+                self.content_type,
+                key,
+                self.timeout,
+                self.signed_url,
+                self.only_reads,
+                self.sink,
+            )
+        )
+
 
 @value
 class Response:
@@ -318,7 +335,8 @@ def window(headers: Mapping[str, str]) -> Window | None:
         remaining, reset = _count(headers.get(remaining_name)), _count(headers.get(reset_name))
         if remaining is not None and reset is not None:
             reset_in = reset if reset < _UNIX_TIME else _seconds_until(reset, headers)
-            return Window(limit, remaining if remaining < limit else limit, reset_in)
+            remaining = remaining if remaining < limit else limit  # noqa: FURB136 - `min` is slow
+            return Window(limit, remaining, reset_in)
     return None
 
 

@@ -123,6 +123,7 @@ class AiohttpTransport:
         self._carried: Secret | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._proxies: dict[str, str | None] = {}
+        self._api_proxy: str | None = None
         self._closed = False
 
     async def send(
@@ -197,6 +198,7 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=0),
         )
         self._loop = loop
+        self._api_proxy = self._proxy(self._base_url, session)
         if stale is not None:
             await stale.close()
         return session
@@ -259,11 +261,11 @@ class AiohttpTransport:
     ) -> Awaitable[aiohttp.ClientResponse]:
         if request.signed_url is not None:
             # Byte for byte: quoting it again would break its signature.
-            place = url = URL(request.signed_url, encoded=True)
-            headers = _with(headers, authorization)
+            url = URL(request.signed_url, encoded=True)
+            headers, proxy = _with(headers, authorization), self._proxy(url, session)
         else:
-            place = self._base_url  # which is one object: a URL looks for its host once
-            url = place.with_path(self._base_path + request.path, encoded=True)
+            url = self._base_url.with_path(self._base_path + request.path, encoded=True)
+            proxy = self._api_proxy
             if request.query:
                 url = url.with_query(request.query)
             if authorization is None or authorization is not self._carried:
@@ -282,7 +284,7 @@ class AiohttpTransport:
             timeout=timeout,
             allow_redirects=False,
             raise_for_status=False,
-            proxy=self._proxy(place, session),
+            proxy=proxy,
         )
 
     def _answer(self, response: aiohttp.ClientResponse, body: bytes) -> Response:

@@ -72,9 +72,9 @@ class Turns:
         Returns:
             The request's number. 0 when it has to `wait`.
         """
+        budget = self.budget
         with self._lock:
-            is_free = not any(self._lines) and self.budget.acquire(lane, now) == 0
-            return self.budget.number if is_free else 0
+            return 0 if any(self._lines) or budget.acquire(lane, now) else budget.number
 
     async def wait(self, lane: Lane, *, hurried: bool = False) -> int:
         """Wait until a request may be sent. Call `release` when it has ended.

@@ -5,6 +5,7 @@ import inspect
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -41,8 +42,19 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
+@pytest.fixture(params=["asyncio", "uvloop"])
+def loop_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whose loop the client has: uvloop's where it is installed."""
+    name: str = request.param
+    if name == "uvloop":
+        pytest.importorskip("uvloop")
+    else:
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+    return name
+
+
 @pytest.fixture
-def duvo(emulator: Emulator) -> Iterator[Duvo]:
+def duvo(emulator: Emulator, loop_of: str) -> Iterator[Duvo]:  # noqa: ARG001 - set up before
     with Duvo(emulator.api_key, base_url=emulator.url) as client:
         yield client
 
@@ -65,6 +77,31 @@ def _faces(original: object, mirror: object) -> Iterator[tuple[type, type]]:
         is_resource = type(below).__module__.startswith("duvo_async.resources.")
         if is_resource and not name.startswith("_") and name not in ONE_SIDED:
             yield from _faces(below, getattr(mirror, name))
+
+
+async def _running_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
+
+
+def test_it_has_the_loop_that_is_installed(duvo: Duvo, loop_of: str) -> None:
+    loop = duvo._bridge.run(_running_loop)  # noqa: SLF001 - nothing else tells
+    assert any(base.__module__.startswith(loop_of) for base in type(loop).__mro__)
+
+
+def test_names_are_looked_up_in_threads_of_pythons(
+    duvo: Duvo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that is forked would wait at its end for those that uvloop has by itself."""
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(return_value=["an address"]))
+    monkeypatch.setattr(socket, "getnameinfo", Mock(return_value=("duvo.example", "https")))
+
+    async def look_up() -> tuple[object, object]:
+        loop = asyncio.get_running_loop()
+        addresses = await loop.getaddrinfo("duvo.example", 443, type=socket.SOCK_STREAM)
+        return addresses, await loop.getnameinfo(("192.0.2.1", 443), socket.NI_NAMEREQD)
+
+    found = duvo._bridge.run(look_up)  # noqa: SLF001 - nothing else tells
+    assert found == (["an address"], ("duvo.example", "https"))
 
 
 FACES = [*_faces(AsyncDuvo("k"), Duvo("k"))]

@@ -65,9 +65,9 @@ def _read_run(response: Response) -> Run:
     value = parse_json(response.body)
     if not isinstance(value, dict) or "run" not in value:
         raise DecodeProblem(("required field missing @ $.run",))
-    if value["run"] is None:
+    if (found := value["run"]) is None:
         raise GoneProblem(("the run no longer exists (the API sent null for it)",))
-    run = structure(value["run"], Run, "$.run")
+    run = structure(found, Run, "$.run")
     pending = value.get("pending_human_request")
     if pending is None:
         return run

@@ -3,9 +3,10 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
@@ -51,6 +52,23 @@ def failed(*args: Any, attempts: int = 1, **headers: Any) -> APIStatusError:  # 
     error = failure(REQUEST, response(*args, **headers), attempts)
     assert error is not None
     return error
+
+
+def test_a_request_with_a_key_is_the_same_otherwise() -> None:
+    every = Request(
+        "PATCH",
+        "/v1/x",
+        (("a", "b"),),
+        b"{}",
+        "text/plain",
+        "first",
+        7.0,
+        "https://s/x",
+        only_reads=True,
+        sink=Mock(),
+    )
+    assert all(getattr(every, each.name) != each.default for each in fields(Request))
+    assert every.with_key("second") == evolve(every, idempotency_key="second")
 
 
 # --- what went wrong -----------------------------------------------------------------------------

@@ -140,7 +140,7 @@ class Session:
         failures: _Failures | None = None  # most calls have none
         while True:
             try:
-                return await self.attempt(call, failures.attempts if failures else 1, lane=lane)
+                return await self.attempt(call, failures.attempts if failures else 1, lane)
             except APIError as error:
                 failures = failures or self._failures(repeatable=request.repeatable)
                 if (delay := failures.delay_after(error)) is None:
@@ -178,7 +178,6 @@ class Session:
         self,
         call: Call[_T],
         attempts: int = 1,
-        *,
         lane: Lane = Lane.CALL,
         turn: int | None = None,
     ) -> _T:

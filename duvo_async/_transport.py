@@ -290,12 +290,7 @@ class AiohttpTransport:
     def _answer(self, response: aiohttp.ClientResponse, body: bytes) -> Response:
         if len(body) > self._most and response.status < _REDIRECTION:
             raise TransportError(f"the body has more than {self._most:,} bytes", too_large=True)
-        return Response(
-            status=response.status,
-            reason=response.reason or "",
-            headers=response.headers,
-            body=body,
-        )
+        return Response(response.status, response.reason or "", response.headers, body)
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
         """Read a body until it is larger than it may be; aiohttp unpacks it in pieces."""

@@ -58,7 +58,7 @@ def start_run(  # noqa: PLR0913 - the fields of the body
 
 def get_run(routes: Routes, run_id: str) -> Call[Run]:
     """Read a run with the request that it waits for."""
-    return Call(Request(method="GET", path=routes.run(run_id)), _read_run)
+    return Call(Request("GET", routes.run(run_id)), _read_run)
 
 
 def _read_run(response: Response) -> Run:
@@ -95,8 +95,7 @@ def list_messages(routes: Routes, run_id: str, *, limit: int, offset: int) -> Ca
     whole("limit", limit, least=1, most=MAX_PAGE_SIZE)
     whole("offset", offset, least=0)
     query = (("limit", str(limit)), ("offset", str(offset)))
-    request = Request(method="GET", path=routes.messages(run_id), query=query)
-    return Call(request, _read_messages)
+    return Call(Request("GET", routes.messages(run_id), query), _read_messages)
 
 
 def post_message(

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Any
 
 
@@ -17,8 +18,14 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except (ImportError, RuntimeError):  # not installed; too late, as the interpreter ends
         return None
 
-    class Forkable(Loop):
-        """A loop that never starts libuv's threads, for which a fork's child waits at its end."""
+    class Adapted(Loop):
+        """A loop that counts time as asyncio's do, and starts no threads of libuv's.
+
+        Clients share a budget across loops; and for such threads a fork's child waits at its end.
+        """
+
+        def time(self) -> float:
+            return monotonic()
 
         async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as asyncio's
             return await self.run_in_executor(None, partial(socket.getaddrinfo, *args, **kwargs))
@@ -26,4 +33,4 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:  # noqa: ANN401 - as above
             return await self.run_in_executor(None, socket.getnameinfo, sockaddr, flags)
 
-    return Forkable
+    return Adapted

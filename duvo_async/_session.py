@@ -278,8 +278,8 @@ class Session:
                 known_by = plain(_protocol.request_id(response) or "none", self.auth.redact)
                 _log(request, response.status, attempts, started, known_by)
             if turn:
-                ended, turn = turn, None
-                response = self.received(request, response, ended, loop.time(), attempts)
+                response = self.received(request, response, turn, loop.time(), attempts)
+                turn = None  # which is released
             return response, authorization
         finally:
             if turn:

@@ -72,12 +72,9 @@ class Turns:
         Returns:
             The request's number. 0 when it has to `wait`.
         """
-        budget, lock = self.budget, self._lock
-        lock.acquire()  # half as long as `with` takes, and each call does it twice
-        try:
+        budget = self.budget
+        with self._lock:
             return 0 if any(self._lines) or budget.acquire(lane, now) else budget.number
-        finally:
-            lock.release()
 
     async def wait(self, lane: Lane, *, hurried: bool = False) -> int:
         """Wait until a request may be sent. Call `release` when it has ended.
@@ -110,17 +107,13 @@ class Turns:
             window: The rate-limit headers of its response. None when there were none.
             now: The running loop's time, where there is a window.
         """
-        lock = self._lock
-        lock.acquire()  # as in `take`
-        try:
+        with self._lock:
             if window is not None:
                 self.budget.observe(window, now, number)
             else:
                 self.budget.release(number)
             if self._timers or any(self._lines):
                 self._admit(asyncio.get_running_loop())
-        finally:
-            lock.release()
 
     def refund(self, number: int) -> None:
         """Say that a request was not sent after all; the next may take its place."""

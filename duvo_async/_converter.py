@@ -253,8 +253,7 @@ def _make_model_factory(converter: Converter) -> Callable[[Any], Hook]:
     def factory(kind: Any) -> Hook:  # noqa: ANN401 - any attrs class
         with suppress(NameError):  # a user's class may have its annotations as texts
             resolve_types(kind)
-        is_ours = kind.__module__.startswith(_OURS) and is_plain(kind)
-        if is_ours and not converter.detailed_validation:
+        if is_plain(kind) and not converter.detailed_validation:
             return make_decoder(kind, partial(_field_hook, converter), converter.get_structure_hook)
         special = {
             attribute.name: override(struct_hook=hook, rename=json_name(attribute))
@@ -320,6 +319,5 @@ def _lenient(attribute: "Attribute[Any]", hook: Hook) -> Hook:
     return read
 
 
-_OURS = __name__.partition(".")[0] + "."
 _fast_hook: Callable[[Any], Hook] = cache(_make_converter(detailed=False).get_structure_hook)
 _EXPLAINING = _make_converter(detailed=True)

@@ -6,7 +6,7 @@ field instead of by the `__init__` of a frozen class, which goes past a `__setat
 everybody else. What is wrong with a value is for the hooks to say, as ever.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, get_args, get_origin
@@ -24,7 +24,10 @@ EXTRA = "_extra"
 _JSON_NAME = "json"
 """The key in a field's metadata under which the API's name for it stands, where it is another."""
 
+MOMENT = "v if (v := moment(v)).tzinfo else v.replace(tzinfo=UTC)"
+"""What a timestamp `v` is, as `_converter` reads it."""
 _HOOK = "hook{0}(v, kind{0})"
+_OURS = __name__.partition(".")[0] + "."
 _AT_SIGHT = (str, bool, int)
 """A value whose class is one of these is read already, if that is the class it is to have."""
 
@@ -53,10 +56,33 @@ def is_json_object(kind: Any) -> bool:  # noqa: ANN401 - a typing construct
 
 
 def is_plain(kind: Any) -> bool:  # noqa: ANN401 - an attrs class
-    """Tell whether the objects of a class are no more than their fields, as they are given."""
-    return not hasattr(kind, "__attrs_post_init__") and all(
+    """Tell whether a class is ours, and its objects are no more than the fields they are given."""
+    if not kind.__module__.startswith(_OURS) or hasattr(kind, "__attrs_post_init__"):
+        return False
+    return all(
         each.init and each.converter is None and each.validator is None for each in fields(kind)
     )
+
+
+def fillable(kind: Any) -> Any:  # noqa: ANN401 - a plain class
+    """Make a subclass of the same layout that lets itself be filled, and so can turn into it."""
+    # Both are object's: only then does Python set fields without looking for the one to call.
+    own = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return type(kind.__name__, (kind,), {"__slots__": (), **own})
+
+
+def compiled(name: str, source: Sequence[str], names: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a function
+    """Make a function of its source.
+
+    Args:
+        name: The function's name.
+        source: Its lines.
+        names: What stands in them.
+    """
+    known = {"new": object.__new__, "moment": datetime.fromisoformat, "UTC": UTC, **names}
+    # The sources are made of the fields of our own models.
+    exec(compile("\n".join(source), f"<duvo_async {name}>", "exec"), known)  # noqa: S102
+    return known[name]
 
 
 def make_decoder(
@@ -75,16 +101,9 @@ def make_decoder(
     Returns:
         The decoder. What it raises says that something is wrong, and not always what.
     """
-    # A subclass with the same layout that lets itself be filled, and so can turn into the model.
-    # Both are object's: only then does Python set fields without looking for the one to call.
-    own = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    fillable = type(kind.__name__, (kind,), {"__slots__": (), **own})
     names: dict[str, Any] = {
-        "new": object.__new__,
-        "Fillable": fillable,
+        "Fillable": fillable(kind),
         "kind": kind,
-        "moment": datetime.fromisoformat,
-        "UTC": UTC,
         "known": {json_name(each) for each in fields(kind) if each.name != EXTRA},
     }
     source = [
@@ -98,9 +117,7 @@ def make_decoder(
     if issubclass(kind, Extensible):
         source.append(" self._extra = {n: v for n, v in o.items() if n not in known}")
     source += [" self.__class__ = kind", " return self"]
-    code = compile("\n".join(source), f"<duvo_async decoder of {kind.__name__}>", "exec")
-    exec(code, names)  # noqa: S102 - made of the fields of our own models
-    decoder: Hook = names["decode"]
+    decoder: Hook = compiled("decode", source, names)
     return decoder
 
 
@@ -136,8 +153,8 @@ def _any_value(kind: Any, number: int) -> str:  # noqa: ANN401 - a typing constr
 def _value(kind: Any, number: int, names: dict[str, Any]) -> str:  # noqa: ANN401 - a typing construct
     """Write what the value `v` is as one of a type."""
     hook = _HOOK.format(number)
-    if kind is datetime:  # as `_converter` reads it
-        return "v if (v := moment(v)).tzinfo else v.replace(tzinfo=UTC)"
+    if kind is datetime:
+        return MOMENT
     if kind in _AT_SIGHT:
         return f"v if v.__class__ is {kind.__name__} else {hook}"
     if isinstance(kind, type) and issubclass(kind, OpenEnum):

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from re import compile as regex
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import field
 
 from duvo_async._bodies import ByteStream, Sink
 from duvo_async._converter import DecodeProblem, structure
+from duvo_async._direct import reader
 from duvo_async._json import read_json
 from duvo_async._values import value
 from duvo_async._version import __version__
@@ -157,14 +158,34 @@ def parse_json(body: bytes) -> JSON:
         raise DecodeProblem((f"the body {what} @ $",)) from None
 
 
+def decoded(body: bytes, kind: type[_T]) -> _T:
+    """Decode a body."""
+    found: _T | None = _directly(body, kind, None)
+    return structure(parse_json(body), kind) if found is None else found
+
+
 def member(body: bytes, name: str, kind: type[_T]) -> _T:
     """Decode the one member of an object in which the API wraps its answers."""
+    found: _T | None = _directly(body, kind, name)
+    if found is not None:
+        return found
     value = parse_json(body)
     if not isinstance(value, dict):
         raise DecodeProblem(("expected an object @ $",))
     if name not in value:
         raise DecodeProblem((f"required field missing @ $.{name}",))
     return structure(value[name], kind, f"$.{name}")
+
+
+def _directly(body: bytes, kind: Any, name: str | None) -> Any:  # noqa: ANN401 - as the kind is
+    """Decode a body the fast way. None when that does not do."""
+    read = reader(kind, name)
+    if read is None:
+        return None
+    try:
+        return read(body)
+    except Exception:  # noqa: BLE001 - what is wrong the other way tells
+        return None
 
 
 def failure(request: Request, response: Response, attempts: int) -> APIStatusError | None:

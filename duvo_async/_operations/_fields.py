@@ -5,8 +5,19 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+from attrs import frozen
+
 from duvo_async._converter import DecodeProblem, structure, unstructure
-from duvo_async._protocol import Page, Request, Response, encoded, json_body, member, parse_json
+from duvo_async._protocol import (
+    Page,
+    Request,
+    Response,
+    decoded,
+    encoded,
+    json_body,
+    member,
+    parse_json,
+)
 from duvo_async.models import NOT_GIVEN, NotGiven
 
 _T = TypeVar("_T")
@@ -78,6 +89,13 @@ def moment(value: datetime) -> str:
 # --- what the answers mean ------------------------------------------------------------------------
 
 
+@frozen
+class _Total:
+    """What the API says of a list beside the page of it."""
+
+    total: int | None = None
+
+
 def one(name: str, kind: type[_T]) -> Callable[[Response], _T]:
     """Read the one member of an object in which the API wraps its answer."""
     return lambda response: member(response.body, name, kind)
@@ -85,7 +103,7 @@ def one(name: str, kind: type[_T]) -> Callable[[Response], _T]:
 
 def body(kind: type[_T]) -> Callable[[Response], _T]:
     """Read the whole body."""
-    return lambda response: structure(parse_json(response.body), kind)
+    return lambda response: decoded(response.body, kind)
 
 
 def page(name: str, kind: type[_T]) -> Callable[[Response], Page[_T]]:
@@ -93,10 +111,8 @@ def page(name: str, kind: type[_T]) -> Callable[[Response], Page[_T]]:
     items: Any = tuple[kind, ...]  # type: ignore[valid-type] # made at run time
 
     def read(response: Response) -> Page[_T]:
-        value = parse_json(response.body)
         found = member(response.body, name, items)
-        total = value.get("total") if isinstance(value, dict) else None
-        return Page(found, None if total is None else structure(total, int, "$.total"))
+        return Page(found, decoded(response.body, _Total).total)
 
     return read
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from duvo_async._converter import DecodeProblem, GoneProblem, structure
+from duvo_async._converter import DecodeProblem, GoneProblem
 from duvo_async._operations._fields import body, filled, moment, one, post, web_address, whole
-from duvo_async._protocol import Call, Request, Response, parse_json
+from duvo_async._protocol import Call, Request, Response, decoded, parse_json
 from duvo_async._routes import Routes
 from duvo_async.models import (
     AnsweredHumanRequest,
@@ -61,18 +61,24 @@ def get_run(routes: Routes, run_id: str) -> Call[Run]:
     return Call(Request("GET", routes.run(run_id)), _read_run)
 
 
+@frozen(kw_only=True)
+class _Answer:
+    """A run that is there, and beside it the request that it waits for."""
+
+    run: Run
+    pending_human_request: HumanRequest | None = None
+
+
 def _read_run(response: Response) -> Run:
-    value = parse_json(response.body)
-    if not isinstance(value, dict) or "run" not in value:
-        raise DecodeProblem(("required field missing @ $.run",))
-    if (found := value["run"]) is None:
-        raise GoneProblem(("the run no longer exists (the API sent null for it)",))
-    run = structure(found, Run, "$.run")
-    pending = value.get("pending_human_request")
-    if pending is None:
-        return run
-    human_request = structure(pending, HumanRequest, "$.pending_human_request")
-    return evolve(run, pending_human_request=human_request)
+    try:
+        found = decoded(response.body, _Answer)
+    except DecodeProblem:
+        value = parse_json(response.body)
+        if isinstance(value, dict) and "run" in value and value["run"] is None:
+            raise GoneProblem(("the run no longer exists (the API sent null for it)",)) from None
+        raise
+    pending = found.pending_human_request
+    return found.run if pending is None else evolve(found.run, pending_human_request=pending)
 
 
 def list_runs(

@@ -1,9 +1,9 @@
 """What is sent about sandboxes, and what the answers mean."""
 
 from duvo_async._bodies import ByteStream
-from duvo_async._converter import DecodeProblem, structure
+from duvo_async._converter import DecodeProblem
 from duvo_async._operations._fields import filled, is_web_address, post
-from duvo_async._protocol import Call, Request, Response, member, parse_json
+from duvo_async._protocol import Call, Request, Response, decoded, member
 from duvo_async._routes import Routes
 from duvo_async.models import Sandbox, SandboxFile, UploadedFile, UploadUrl
 
@@ -12,7 +12,7 @@ def create_sandbox(routes: Routes, *, idempotency_key: str | None) -> Call[Sandb
     """Make a sandbox."""
     return Call(
         Request(method="POST", path=routes.sandboxes(), idempotency_key=idempotency_key),
-        lambda response: structure(parse_json(response.body), Sandbox),
+        lambda response: decoded(response.body, Sandbox),
     )
 
 
@@ -25,7 +25,7 @@ def create_upload_url(
 
 
 def _upload_url(response: Response) -> UploadUrl:
-    url = structure(parse_json(response.body), UploadUrl)
+    url = decoded(response.body, UploadUrl)
     if not is_web_address(url.upload_url):
         raise DecodeProblem(("expected an http or https URL @ $.upload_url",))
     return url
@@ -41,4 +41,4 @@ def list_files(routes: Routes, sandbox_id: str, *, path: str) -> Call[tuple[Sand
 def upload_file(routes: Routes, sandbox_id: str, form: ByteStream) -> Call[UploadedFile]:
     """Send a form with a file of at most 10 MB and its path."""
     request = Request(method="POST", path=routes.sandbox_files(sandbox_id), body=form)
-    return Call(request, lambda response: structure(parse_json(response.body), UploadedFile))
+    return Call(request, lambda response: decoded(response.body, UploadedFile))

@@ -1,12 +1,12 @@
 """Reading bodies straight into models: what comes out is the same as by way of dicts."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from attrs import fields
 from attrs.exceptions import FrozenInstanceError
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from duvo_async import MessagesPage, Run, RunSummary, Sandbox, SandboxFile
@@ -21,7 +21,7 @@ from tests.support.properties import unhurried
 pytest.importorskip("msgspec")
 pytestmark = pytest.mark.no_cover
 
-DIRECT = [each for each in MODELS if reader(type(each)) is not None]
+DIRECT: list[Any] = [each for each in MODELS if reader(cast("Any", type(each))) is not None]
 
 
 def outcome(read: Callable[[], object]) -> object:
@@ -31,6 +31,13 @@ def outcome(read: Callable[[], object]) -> object:
     except DecodeProblem as problem:
         return problem.problems
     return type(made), repr(made)
+
+
+def valid(document: object) -> bytes:
+    """Write a document in UTF-8; what is none, is passed over where no model has it (see below)."""
+    body = written(document)
+    assume(b"\xed" not in body)  # with which surrogates begin
+    return body
 
 
 def both(read: Callable[[], object]) -> Iterator[object]:
@@ -55,9 +62,10 @@ def test_a_model_comes_out_the_same(data: st.DataObject) -> None:
     model = data.draw(st.sampled_from(DIRECT))
     document = data.draw(st.just(unstructure(model)) | mutated(unstructure(model)))
     kind: Any = type(model)
-    directly, by_dicts = both(lambda: decoded(written(document), kind))
+    body = valid(document)
+    directly, by_dicts = both(lambda: decoded(body, kind))
     assert directly == by_dicts
-    directly, by_dicts = both(lambda: member(written({"it": document}), "it", kind))
+    directly, by_dicts = both(lambda: member(b'{"it":' + body + b"}", "it", kind))
     assert directly == by_dicts
 
 
@@ -66,7 +74,7 @@ def test_a_model_comes_out_the_same(data: st.DataObject) -> None:
 def test_an_operations_answer_comes_out_the_same(data: st.DataObject) -> None:
     model = data.draw(st.sampled_from(MODELS))
     document = data.draw(st.just(unstructure(model)) | mutated(unstructure(model)))
-    body = written(data.draw(st.sampled_from(SHAPES))(document))
+    body = valid(data.draw(st.sampled_from(SHAPES))(document))
     call = OPERATIONS[data.draw(st.sampled_from(sorted(OPERATIONS)))]
     response = Response(status=200, reason="OK", headers={}, body=body)
     directly, by_dicts = both(lambda: call.decode(response))

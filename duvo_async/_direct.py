@@ -74,7 +74,7 @@ def reader(kind: Any, member: str | None = None) -> Reader | None:  # noqa: ANN4
     if _msgspec is None:
         return None
     try:
-        way = _way(kind, "")
+        way = _way(kind, 0)
     except _Unfit:
         return None
     struct, found = way.kind, ""
@@ -87,7 +87,7 @@ def reader(kind: Any, member: str | None = None) -> Reader | None:  # noqa: ANN4
     return read
 
 
-def _way(kind: Any, number: int | str) -> _Way:  # noqa: ANN401 - a type
+def _way(kind: Any, number: int) -> _Way:  # noqa: ANN401 - a type
     if kind in _AS_READ:
         return _Way(kind)
     if kind is datetime:
@@ -98,7 +98,7 @@ def _way(kind: Any, number: int | str) -> _Way:  # noqa: ANN401 - a type
     if get_origin(kind) is tuple and get_args(kind)[1:] == (...,):
         return _way_of_many(get_args(kind)[0], number)
     if has(kind) and is_plain(kind) and not issubclass(kind, Extensible):
-        struct, fill = _struct(kind)
+        struct, fill = struct_of(kind)
         return _Way(struct, f"fill{number}(v)", {f"fill{number}": fill})
     if isinstance(kind, type) and issubclass(kind, OpenEnum):
         names = {f"words{number}": dict(kind._value2member_map_), f"read{number}": kind.read}
@@ -106,7 +106,7 @@ def _way(kind: Any, number: int | str) -> _Way:  # noqa: ANN401 - a type
     raise _Unfit
 
 
-def _way_of_many(kind: Any, number: int | str) -> _Way:  # noqa: ANN401 - a type
+def _way_of_many(kind: Any, number: int) -> _Way:  # noqa: ANN401 - a type
     way = _way(kind, number)
     if ":=" in way.source:  # which cannot stand in there
         raise _Unfit
@@ -115,8 +115,12 @@ def _way_of_many(kind: Any, number: int | str) -> _Way:  # noqa: ANN401 - a type
 
 
 @cache
-def _struct(kind: Any) -> tuple[Any, Callable[[Any], Any]]:  # noqa: ANN401 - one of our models
-    """Make the struct of a model, and what fills the model from it."""
+def struct_of(kind: Any) -> tuple[Any, Callable[[Any], Any]]:  # noqa: ANN401 - one of our models
+    """Make the struct of a model, and what fills the model from one.
+
+    Raises:
+        _Unfit: There is none.
+    """
     resolve_types(kind)
     names: dict[str, Any] = {"Fillable": fillable(kind), "kind": kind}
     source = ["def fill(o):", " self = new(Fillable)"]

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from functools import partial
+from ipaddress import ip_address
 from time import monotonic
 from typing import Any
 
@@ -19,18 +20,32 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
 
     class Adapted(Loop):
-        """A loop that counts time as asyncio's do, and starts no threads of libuv's.
+        """A loop that counts time as asyncio's do, and looks names up as they do.
 
-        Clients share a budget across loops; and for such threads a fork's child waits at its end.
+        Clients share a budget across loops. And libuv looks names up in threads of its own, for
+        which a forked child waits at its end, and crashes as they are not there.
         """
 
         def time(self) -> float:
             return monotonic()
 
-        async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as asyncio's
-            return await self.run_in_executor(None, partial(socket.getaddrinfo, *args, **kwargs))
+        async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:  # noqa: ANN401 - as asyncio's
+            look_up = partial(socket.getaddrinfo, host, port, **options)
+            if _is_address(host) and isinstance(port, int):  # there is nothing to look up
+                return look_up()
+            return await self.run_in_executor(None, look_up)
 
         async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:  # noqa: ANN401 - as above
             return await self.run_in_executor(None, socket.getnameinfo, sockaddr, flags)
 
     return Adapted
+
+
+def _is_address(host: object) -> bool:
+    if not isinstance(host, str):
+        return False
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

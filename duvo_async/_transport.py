@@ -66,8 +66,8 @@ class Transport(Protocol):
 
         Args:
             request: What to send.
-            headers: Its headers, but for those that describe the body and, where there is an
-                authorization, those that every request to the API has.
+            headers: Its headers, but for those that describe the body and, without a signed URL,
+                those that every request to the API has.
             authorization: The value of the Authorization header. None sends none.
 
         Returns:
@@ -189,8 +189,11 @@ class AiohttpTransport:
                 "this client is in use in another event loop that is still running: make one "
                 "client a loop, or use duvo_async.Duvo from several threads"
             )
-        # What all requests have is put in order once. An API key is the same for all.
-        self._carried = authorization if isinstance(self._settings.credentials, Secret) else None
+        self._api_proxy = self._environments_proxy(self._base_url)
+        # What all requests have is put in order once. An API key is the same for all; but to a
+        # proxy aiohttp tells what is a session's own.
+        is_fixed = self._api_proxy is None and isinstance(self._settings.credentials, Secret)
+        self._carried = authorization if is_fixed else None
         self._session = session = aiohttp.ClientSession(
             headers=_with(_API_HEADERS, self._carried),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -198,7 +201,6 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=0),
         )
         self._loop = loop
-        self._api_proxy = self._proxy(self._base_url, session)
         if stale is not None:
             await stale.close()
         return session
@@ -313,13 +315,17 @@ class AiohttpTransport:
         )
 
     def _proxy(self, url: URL, session: HTTPSession) -> str | None:
+        """Find the proxy for a signed URL. A session of the caller's own knows that of the API."""
+        own = self._session
+        if not self._owns_session and (session is own or own is None or not own.trust_env):
+            return None
+        return self._environments_proxy(url)
+
+    def _environments_proxy(self, url: URL) -> str | None:
         """Find the proxy that the environment names for a host, once a host.
 
         aiohttp's own way would read the credentials in .netrc as well.
         """
-        own = self._session
-        if not self._owns_session and (session is own or own is None or not own.trust_env):
-            return None
         host = url.host or ""
         if host not in self._proxies:
             direct = host in _LOOPBACK or proxy_bypass(host)

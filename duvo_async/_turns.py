@@ -59,7 +59,8 @@ class Turns:
         self.budget = budget
         self._lock = Lock()
         self._lines = _no_lines()
-        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
+        # With the times at which they ring: not every loop's handles tell.
+        self._timers: dict[asyncio.AbstractEventLoop, tuple[float, asyncio.TimerHandle]] = {}
         self._clients: WeakSet[Limits] = WeakSet()
 
     def take(self, lane: Lane, now: float) -> int:
@@ -103,7 +104,7 @@ class Turns:
         """Say that a request has ended; the next may take its place.
 
         Args:
-            number: Its number. One that has been released before changes nothing.
+            number: Its number. To release it once more changes nothing.
             window: The rate-limit headers of its response. None when there were none.
             now: The running loop's time, where there is a window.
         """
@@ -202,7 +203,7 @@ class Turns:
     def _set_timer(self, loop: asyncio.AbstractEventLoop, delay: float) -> None:
         for other in [each for each in self._timers if each.is_closed()]:
             del self._timers[other]
-        timer = self._timers.get(loop)
+        rings_at, timer = self._timers.get(loop, (inf, None))
         if delay == inf:
             if timer is not None:
                 timer.cancel()
@@ -210,12 +211,12 @@ class Turns:
             return
         due = loop.time() + delay
         # One that is too early looks again, which is cheaper than to set it anew each time.
-        if timer is None or timer.when() > due:
+        if rings_at > due:
             if timer is not None:
                 timer.cancel()
             elif delay > 1:
                 _logger.debug("the key's requests are spent: waiting %.1f s", delay)
-            self._timers[loop] = loop.call_at(due, self._ring, loop)
+            self._timers[loop] = due, loop.call_at(due, self._ring, loop)
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:

@@ -449,6 +449,31 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
         async with AsyncDuvo(KEY, base_url="http://api.example") as duvo:
             await duvo.runs.get(RUN_ID)
     assert proxy.asked[0].raw_path.startswith("http://api.example/v1/runs/")
+    assert proxy.asked[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert "Proxy-Authorization" not in proxy.asked[0].headers
+
+
+async def test_a_proxy_that_tunnels_sees_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    monkeypatch.setenv("https_proxy", f"http://{host}:{port}")
+    async with (
+        server,
+        AsyncDuvo(KEY, base_url="https://api.example", retry=RetryPolicy(retries=0)) as duvo,
+    ):
+        for _ in range(2):
+            with pytest.raises(APIConnectionError):
+                await duvo.runs.get(RUN_ID)
+    assert len(heard) == 2
+    assert all(each.startswith(b"CONNECT api.example:443 ") for each in heard)
+    assert not [each for each in heard if KEY.encode() in each or b"uthorization" in each]
 
 
 async def test_loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,22 @@ async def test_nothing_of_the_callers_session_goes_to_the_storage() -> None:
     assert storage.contents == {"/workspace/x": bytes(LARGE)}
 
 
+async def test_a_clients_own_session_tells_the_storage_nothing() -> None:
+    api, storage = Host(), Host()
+    async with running(storage) as elsewhere, client_of(api) as duvo:
+        api.storage = elsewhere
+        await duvo.sandboxes.upload("sbx", bytes(LARGE), path="x")
+        await duvo.sandboxes.upload("sbx", bytes(LARGE), path="y")
+    for asked in api.headers:
+        assert asked["Authorization"] == "Bearer dv_key"
+        assert asked["Accept"] == "application/json"
+    assert len(api.headers) == len(storage.headers) == 2
+    for given in storage.headers:
+        assert {"Authorization", "Idempotency-Key", "Cookie"}.isdisjoint(given)
+        assert given["Accept"] == "*/*"
+        assert given["User-Agent"].startswith("duvo-async/")
+
+
 async def test_a_clients_own_session_keeps_no_cookies() -> None:
     class Baking(Host):
         async def answer(self, request: web.Request) -> web.StreamResponse:

@@ -85,7 +85,8 @@ async def _running_loop() -> asyncio.AbstractEventLoop:
 
 def test_it_has_the_loop_that_is_installed(duvo: Duvo, loop_of: str) -> None:
     loop = duvo._bridge.run(_running_loop)  # noqa: SLF001 - nothing else tells
-    assert any(base.__module__.startswith(loop_of) for base in type(loop).__mro__)
+    modules = {base.__module__.partition(".")[0] for base in type(loop).__mro__}
+    assert ("uvloop" in modules) == (loop_of == "uvloop")
 
 
 def test_names_are_looked_up_in_threads_of_pythons(
@@ -102,6 +103,19 @@ def test_names_are_looked_up_in_threads_of_pythons(
 
     found = duvo._bridge.run(look_up)  # noqa: SLF001 - nothing else tells
     assert found == (["an address"], ("duvo.example", "https"))
+
+
+def test_an_address_is_looked_up_in_no_thread(duvo: Duvo, loop_of: str) -> None:
+    if loop_of == "asyncio":
+        pytest.skip("asyncio's own loop has its own way")
+
+    async def look_up() -> object:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(Mock(spec=ThreadPoolExecutor))  # which would do nothing
+        return await loop.getaddrinfo("127.0.0.1", 443, type=socket.SOCK_STREAM)
+
+    found = duvo._bridge.run(look_up)  # noqa: SLF001 - nothing else tells
+    assert found == socket.getaddrinfo("127.0.0.1", 443, type=socket.SOCK_STREAM)
 
 
 FACES = [*_faces(AsyncDuvo("k"), Duvo("k"))]

@@ -12,6 +12,8 @@ from contextlib import closing, suppress
 from itertools import permutations
 from random import Random
 from threading import Event, Lock
+from typing import Any
+from unittest.mock import Mock
 from weakref import ReferenceType, ref
 
 import pytest
@@ -242,6 +244,27 @@ async def test_a_pause_stops_those_who_come_and_those_who_wait() -> None:
     await queue.all_came()
     assert now() == 25
     assert is_idle(turns)
+
+
+async def test_a_loop_may_give_handles_that_only_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As uvloop does for what is due at once."""
+    loop = asyncio.get_running_loop()
+    call_at = loop.call_at
+    handles: list[Mock] = []
+
+    def mute(*given: Any) -> Mock:  # noqa: ANN401 - as asyncio takes them
+        handles.append(Mock(spec=["cancel"], cancel=call_at(*given).cancel))
+        return handles[-1]
+
+    monkeypatch.setattr(loop, "call_at", mute)
+    turns = spent()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            tasks.create_task(turns.wait(CALL))
+        await settle()
+        assert len(handles) == 1
+        turns.pause(20)
+    assert now() == 20
 
 
 async def test_what_responses_say_counts() -> None:

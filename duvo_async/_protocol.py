@@ -72,7 +72,7 @@ class Request:
 
     def with_key(self, key: str) -> "Request":
         """Make the same request with an idempotency key."""
-        # Ten times as fast as attrs' `evolve`, and every start and answer comes by here.
+        # Six times as fast as attrs' `evolve`, and every start and answer comes by here.
         return Request(
             self.method,
             self.path,

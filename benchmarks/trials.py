@@ -11,8 +11,10 @@ from typing import Any, TypeAlias
 from attrs import asdict, define, field, frozen
 
 from duvo_async import AsyncDuvo, Run, RunOutcome
+from duvo_async._hints import Peers
 from duvo_async._pacing import Budget
 from duvo_async._protocol import Request, Response
+from duvo_async._turns import Turns
 from duvo_async.emulator import Emulator, RequestRecord, Sleep, StartedRun, Step
 from duvo_async.webhooks import WebhookReceiver
 from tests.support.in_memory import Fault, client_of
@@ -113,6 +115,8 @@ class Trial:
         process: int = 0,
         budget: Budget | None = None,
         webhooks: WebhookReceiver | None = None,
+        turns: Turns | None = None,
+        peers: Peers | None = None,
     ) -> AbstractAsyncContextManager[AsyncDuvo]:
         """Make a client, with no reserve unless it gets another budget.
 
@@ -121,6 +125,8 @@ class Trial:
             process: Its number, among several on one key.
             budget: What it may send.
             webhooks: Where it hears of runs. None for nowhere.
+            turns: Lets it send, in the place of a budget of its own.
+            peers: The other processes. None when it knows of none.
         """
 
         async def on_the_way(request: Request) -> Response | None:
@@ -136,6 +142,8 @@ class Trial:
             fault=on_the_way,
             processes=self.case.processes,
             webhooks=webhooks,
+            turns=turns,
+            peers=peers,
         )
 
     async def map(
@@ -205,8 +213,14 @@ class Figures:
     makespan: float
 
 
-def played(play: Play, case: Case) -> Trial:
-    """Run one trial."""
+def played(play: Play, case: Case, grace: float = 0) -> Trial:
+    """Run one trial.
+
+    Args:
+        play: Does it.
+        case: What is simulated.
+        grace: Real seconds for what comes over sockets. 0 where nothing does.
+    """
 
     async def main() -> Trial:
         trial = Trial(case, emulator)
@@ -215,14 +229,14 @@ def played(play: Play, case: Case) -> Trial:
 
     with (
         closing(Emulator(clock=wall_clock, seed=case.seed)) as emulator,
-        asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(grace=0)) as runner,
+        asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(grace)) as runner,
     ):
         return runner.run(main())
 
 
-def simulate(play: Play, case: Case) -> Figures:
-    """Run one trial, and measure."""
-    trial = played(play, case)
+def simulate(play: Play, case: Case, grace: float = 0) -> Figures:
+    """Run one trial, and measure (see `played`)."""
+    trial = played(play, case, grace)
     ideal = [WINDOW * (index // LIMIT) + case.duration(index) for index in range(case.runs)]
     known = [trial.known[index] for index in range(case.runs)]
     lags = [trial.known[index] - trial.ends[index] for index in range(case.runs)]

@@ -14,16 +14,18 @@ WINDOW_SECONDS = 60.0
 """A window's length (the same section: 300 requests per minute)."""
 RESERVE = 0.1
 """The part of a window that only what a user called for may spend."""
-_SAME_WINDOW = WINDOW_SECONDS / 2
+SAME_WINDOW = WINDOW_SECONDS / 2
 """Resets that differ by less are the same one: the headers count whole seconds, and come late."""
-_FARTHEST = 2 * WINDOW_SECONDS
+FARTHEST = 2 * WINDOW_SECONDS
 """How far away a reset may be: one that seems farther is a mistake, which must not stop us."""
-_ROUNDING = 1.0
+ROUNDING = 1.0
 """How far a reset in whole seconds may be too early."""
-_AT_ONCE = 2
+AT_ONCE = 2
 """Requests that each of several processes may have under way. None of them knows of the others'
 before a response tells, so that as many of each window are left alone."""
-_LONGEST_REQUEST = 5 * WINDOW_SECONDS
+_MOST_MARGIN = 0.25
+"""The part of a window that, at the most, starts leave alone once more."""
+LONGEST_REQUEST = 5 * WINDOW_SECONDS
 """Seconds after which a request no longer counts as under way: whoever sent it may be gone."""
 
 
@@ -108,7 +110,7 @@ class Budget:
         if now < self._paused_until:
             return self._paused_until - now
         # A reset that is too far away is one of a clock that was set back.
-        if not self._reset_at - _FARTHEST <= now < self._reset_at:
+        if not self._reset_at - FARTHEST <= now < self._reset_at:
             self._begin(now + WINDOW_SECONDS, now)
         lowest, alone = self._lowest, self.processes == 1
         if lane is _CALL and alone and lowest is not None and self.requests_per_minute is None:
@@ -116,7 +118,7 @@ class Budget:
             left = lowest - self._silent - len(self._under_way)
         else:
             left = self._left(lane, starts_wait=starts_wait)
-        if left < 1 or not (alone or len(self._under_way) < _AT_ONCE):
+        if left < 1 or not (alone or len(self._under_way) < AT_ONCE):
             return self._reset_at - now
         if lane is _POLL:
             if now < self._next_poll_at and not hurried:
@@ -139,16 +141,21 @@ class Budget:
         if self._under_way.pop(number, None) is not None:
             self._silent += 1
 
-    def refund(self, number: int) -> None:
-        """Say that a request was not sent after all."""
+    def refund(self, number: int) -> Lane | None:
+        """Say that a request was not sent after all.
+
+        Returns:
+            What it was for. None when that was said already.
+        """
         sent = self._under_way.pop(number, None)
         if sent is None:
-            return
+            return None
         _, lane, window = sent
         self._used -= 1
         if lane is Lane.POLL and window == self._window:
             self._polls -= 1
             self._next_poll_at = -inf
+        return lane
 
     def observe(self, window: Window, now: float, number: int) -> None:
         """Believe what a response says of the window.
@@ -159,18 +166,18 @@ class Budget:
             number: The number of its request, which is under way no longer.
         """
         reset_in, lowest = window.reset_in, self._lowest
-        reset_at = now + (reset_in if reset_in < _FARTHEST else _FARTHEST)  # noqa: FURB136 - `min` is slow
+        reset_at = now + (reset_in if reset_in < FARTHEST else FARTHEST)  # noqa: FURB136 - `min` is slow
         self._limit = window.limit
         if lowest is None:
             self._lowest, self._reset_at = window.remaining, reset_at
-        elif -_SAME_WINDOW < (later := reset_at - self._reset_at) < _SAME_WINDOW:
+        elif -SAME_WINDOW < (later := reset_at - self._reset_at) < SAME_WINDOW:
             if window.remaining < lowest:
                 self._lowest = window.remaining
             # The response that came fastest knows best when the window ends.
             if later > 0:
                 self._reset_at = reset_at
-            elif later < -_ROUNDING:
-                self._reset_at = reset_at + _ROUNDING
+            elif later < -ROUNDING:
+                self._reset_at = reset_at + ROUNDING
         elif later > 0:
             self._begin(reset_at, now)
             self._lowest = window.remaining
@@ -192,7 +199,7 @@ class Budget:
 
     def _begin(self, reset_at: float, now: float) -> None:
         """Begin a window of which nothing is known yet."""
-        lost = [n for n, (at, *_) in self._under_way.items() if at < now - _LONGEST_REQUEST]
+        lost = [n for n, (at, *_) in self._under_way.items() if at < now - LONGEST_REQUEST]
         for number in lost:
             del self._under_way[number]
         self._window += 1
@@ -210,25 +217,31 @@ class Budget:
 
     def _shared(self, room: int) -> int:
         """Count what is left for all processes."""
-        margin = min(self.processes * _AT_ONCE, room // 2) if self.processes > 1 else 0
+        margin = self._margin(room)
         if self._lowest is None:
             return room - self._used - margin
         return self._lowest - self._silent - len(self._under_way) - margin
+
+    def _margin(self, room: int) -> int:
+        """Count what is left unused for the requests of other processes."""
+        return min(self.processes * AT_ONCE, room // 2) if self.processes > 1 else 0
 
     def _left(self, lane: Lane, *, starts_wait: bool) -> int:
         """Count the requests that a lane may still send in this window."""
         own, room = self.requests_per_minute, self._limit or self._room()
         left = self._shared(room)
         if self.processes > 1 and self._lowest is None:  # what the others have left
-            room = max(_AT_ONCE, room // self.processes)
+            room = max(AT_ONCE, room // self.processes)
             left = min(left, room - self._used)
         if own is not None:
             room, left = min(room, own), min(left, own - self._used)
         if lane is _CALL:
             return left
         left -= int(self.reserve * room)
-        kept = max(1, int(self.share * room)) if self.share and room > _AT_ONCE else 0
+        kept = max(1, int(self.share * room)) if self.share and room > AT_ONCE else 0
         polls = kept - self._polls
         if lane is Lane.START:
-            return left - max(0, polls)
+            # Those of the others come at once, too, and must not take what is kept for other lanes.
+            margin = self._margin(self._room())
+            return left - max(0, polls) - (margin if margin <= room * _MOST_MARGIN else 0)
         return min(left, polls) if starts_wait else left

@@ -6,6 +6,7 @@ list does not show it, when the API has no list, and when it waits for a person.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
 from math import inf, sqrt
@@ -275,6 +276,24 @@ class Schedule:
         if (last := self._sweep.last_on(page)) is not None:
             self._leave_alone(last)
         self._settle()
+
+    def heard_page(
+        self, since: datetime, offset: int, rows: Sequence[FollowedRun], now: float
+    ) -> None:
+        """Take note of a page that another process read, as if it were read here.
+
+        Args:
+            since: The moment from which on the list was read.
+            offset: The rows that were left out.
+            rows: Its rows.
+            now: The time.
+        """
+        if self._without_list or not any(row.id in self.entries for row in rows):
+            return
+        page = self._sweep.page_at(since, offset, rows[-1].created_at)
+        reading = page.reading
+        self.saw_page(page, rows, now)
+        page.reading = reading
 
     def _seen_in_row(self, entry: Entry, row: FollowedRun) -> None:
         if row.status != RunStatus.WAITING:

@@ -6,7 +6,7 @@ Each is loaded and made when it is first needed: most scripts need none of them 
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from duvo_async._hints import HintSource
+from duvo_async._hints import HintSource, Peers
 from duvo_async._session import Session
 from duvo_async.errors import ClientClosedError
 
@@ -24,15 +24,21 @@ class Services:
     Args:
         session: Makes the calls.
         hints: Tells which runs have news. None if nobody does.
+        peers: The other processes that use the key. None when they are not known.
         of: Those of the client that this one is a light one of, which lends its watcher. None for a
             client of its own.
     """
 
     def __init__(
-        self, session: Session, hints: HintSource | None = None, of: "Services | None" = None
+        self,
+        session: Session,
+        hints: HintSource | None = None,
+        peers: Peers | None = None,
+        of: "Services | None" = None,
     ) -> None:
         self.session: Session = session
         self._hints = hints
+        self._peers = peers
         self._of = of
         self._closed = False
         if hints is not None:
@@ -49,7 +55,9 @@ class Services:
             raise ClientClosedError("this client is closed: make a new one")
         from duvo_async.watching import Watcher  # noqa: PLC0415 - as said above
 
-        return Watcher(self.session, self._hints) if self._of is None else self._of.watcher
+        if self._of is not None:
+            return self._of.watcher
+        return Watcher(self.session, self._hints, self._peers)
 
     @cached_property
     def answers(self) -> "Answers":

@@ -224,7 +224,10 @@ class Session:
     async def close(self) -> None:
         """Give back the connections."""
         self.turns.leave(self._limits)
-        await self._transport.close()
+        try:
+            await self._transport.close()
+        finally:
+            await self.turns.close()
 
     def _failures(self, *, repeatable: bool) -> "_Failures":
         return _Failures(Retrying(self.retry, self.random), repeatable)

@@ -177,6 +177,24 @@ class Sweep:
             if previous is not None:
                 self._drop(previous)
 
+    def page_at(self, since: datetime, offset: int, ends: datetime) -> Page:
+        """Find a page that was read elsewhere, or take it over.
+
+        Args:
+            since: The moment from which on the list was read.
+            offset: The rows that were left out.
+            ends: When its last run was made.
+        """
+        for page in self.pages:
+            if page.offset == offset and page.since == since:
+                return page
+        page = Page(since, offset)
+        if self._tail is None or ends > self._tail.ends:
+            previous, self._tail = self._tail, page
+            if previous is not None:
+                self._drop(previous)
+        return page
+
     def read(
         self, page: Page, rows: Sequence[FollowedRun], entries: Mapping[str, Entry], now: float
     ) -> list[Entry]:

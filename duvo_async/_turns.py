@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from math import inf
 from threading import Lock
 from typing import TypeAlias
@@ -89,7 +90,7 @@ class Turns:
         """
         loop = asyncio.get_running_loop()
         with self._lock:
-            if not any(self._lines) and self._ask(lane, loop.time(), hurried=hurried) == 0:
+            if self._go(lane, loop.time(), hurried=hurried):
                 return self.budget.number
             turn: asyncio.Future[int] = loop.create_future()
             self._lines[lane][turn] = hurried
@@ -119,11 +120,11 @@ class Turns:
     def refund(self, number: int) -> None:
         """Say that a request was not sent after all; the next may take its place."""
         with self._lock:
-            self.budget.refund(number)
+            self._take_back(number)
             self._admit(asyncio.get_running_loop())
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for a while."""
+        """Send nothing for a while, because the API said that the budget is spent."""
         with self._lock:
             self.budget.pause(seconds, asyncio.get_running_loop().time())
 
@@ -138,6 +139,9 @@ class Turns:
         with self._lock:
             self._clients.discard(limits)
             self._agree()
+
+    async def close(self) -> None:
+        """Give back what was opened in the running loop; it is opened again when it is needed."""
 
     def keep_share(self, limits: Limits, share: float) -> None:
         """Keep a part of each window for polls: of what clients want, the most."""
@@ -158,6 +162,10 @@ class Turns:
         self.budget.requests_per_minute = min((each for each in told if each), default=None)
         self.budget.processes = max((each.processes for each in self._clients), default=1)
 
+    def _go(self, lane: Lane, now: float, *, hurried: bool) -> bool:
+        """Let a request go that need not wait for others."""
+        return not any(self._lines) and self._ask(lane, now, hurried=hurried) == 0
+
     def _ask(self, lane: Lane, now: float, *, hurried: bool = False) -> float:
         starts_wait = bool(self._lines[Lane.START])
         return self.budget.acquire(lane, now, starts_wait=starts_wait, hurried=hurried)
@@ -167,15 +175,22 @@ class Turns:
         delay = inf
         for lane, line in zip(Lane, self._lines, strict=True):
             while line:
-                turn = next(iter(line))
-                if (wait := self._ask(lane, loop.time(), hurried=line[turn])) > 0:
+                turn, hurried = next(iter(line.items()))
+                if (wait := self._ask(lane, loop.time(), hurried=hurried)) > 0:
                     delay = min(delay, wait)
                     break
                 del line[turn]
-                self._grant(turn, loop)
+                self._grant(turn, lane, loop, hurried=hurried)
         self._set_timer(loop, delay)
 
-    def _grant(self, turn: "asyncio.Future[int]", loop: asyncio.AbstractEventLoop) -> None:
+    def _grant(
+        self,
+        turn: "asyncio.Future[int]",
+        lane: Lane,  # noqa: ARG002 - for those who ask further
+        loop: asyncio.AbstractEventLoop,
+        *,
+        hurried: bool,  # noqa: ARG002 - the same
+    ) -> None:
         number = self.budget.number
         if turn.get_loop() is loop and not turn.done():
             turn.set_result(number)
@@ -183,7 +198,10 @@ class Turns:
         try:
             turn.get_loop().call_soon_threadsafe(self._set, turn, number)
         except RuntimeError:  # that loop has ended, and with it the one who waited
-            self.budget.refund(number)
+            self._take_back(number)
+
+    def _take_back(self, number: int) -> None:
+        self.budget.refund(number)
 
     def _set(self, turn: "asyncio.Future[int]", number: int) -> None:
         if turn.done():
@@ -197,7 +215,7 @@ class Turns:
         with self._lock:
             self._lines[lane].pop(turn, None)
             if turn.done() and not turn.cancelled():
-                self.budget.refund(turn.result())  # its turn had come as it was cancelled
+                self._take_back(turn.result())  # its turn had come as it was cancelled
             self._admit(loop)
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, delay: float) -> None:
@@ -238,14 +256,30 @@ def _identity(credentials: Credentials) -> str:
     return f"source {id(credentials)}"
 
 
-def turns_for(settings: Settings) -> Turns:
-    """Find the turns that all clients of this process share which use the same key and origin."""
+def digest_of(settings: Settings) -> str:
+    """Give what tells keys and origins apart, and shows neither."""
     what = f"{settings.base_url.origin()} {_identity(settings.credentials)}"
-    digest = hashlib.sha256(what.encode()).hexdigest()
+    return hashlib.sha256(what.encode()).hexdigest()
+
+
+def _alone() -> Turns:
+    return Turns(Budget())
+
+
+def turns_for(settings: Settings, make: Callable[[], Turns] = _alone) -> Turns:
+    """Find the turns that all clients of this process share which use the same key and origin.
+
+    Args:
+        settings: Tell the key and the origin.
+        make: Makes them for the first client; those of this process alone by default.
+    """
+    digest = digest_of(settings)
+    if settings.budget is not None:
+        digest += settings.budget.reveal()
     with _lock:
         turns = _by_key.get(digest)
         if turns is None:
-            turns = _by_key[digest] = Turns(Budget())
+            turns = _by_key[digest] = make()
         if turns not in _recent:
             _recent.append(turns)
         return turns

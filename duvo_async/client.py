@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from duvo_async import _operations
 from duvo_async._deprecation import frames_of_ours
-from duvo_async._hints import HintSource
+from duvo_async._hints import HintSource, Peers
 from duvo_async._operations import Data, Params
 from duvo_async._options import Options
 from duvo_async._protocol import Request
@@ -19,7 +19,7 @@ from duvo_async._retry import RetryPolicy
 from duvo_async._services import Services
 from duvo_async._session import Session
 from duvo_async._transport import AiohttpTransport, HTTPSession
-from duvo_async._turns import turns_for
+from duvo_async._turns import Turns, turns_for
 from duvo_async.auth import make_auth
 from duvo_async.credentials import ClientCredentials, TokenSource
 from duvo_async.errors import ConfigurationError, DuvoSecurityWarning
@@ -73,9 +73,15 @@ class AsyncDuvo:
             allows: 300 before it has said how many (API documentation, "Rate Limiting"). All
             clients of a process with the same key and origin share one budget; of what they are
             told, the most careful counts.
-        processes: How many processes use the key at the same time, other machines' included; 1 by
-            default. With several, each has at most two requests under way and leaves twice their
-            number of each window unused, so that none of them earns a 429.
+        processes: How many processes use the key at the same time, other machines' included. With
+            several, each has at most two requests under way and leaves twice their number of each
+            window unused, so that none of them earns a 429. With a `budget` each does so only while
+            its Redis does not answer. None for 1, or for 10 with a `budget`.
+        budget: Where the Redis is in which the processes of several machines share the key's
+            budget, `redis://:password@host:6379/0`, `rediss://…` or `unix://…`: with the extra
+            `redis`. They also share what they read of the list of runs. It needs a key or
+            `ClientCredentials`, and all must name the API by the same origin. None keeps the budget
+            in this process.
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
         session: Your own aiohttp session, for proxies or certificates of your own; it is not closed
             with the client. None makes one, which goes through the proxies that the environment
@@ -118,7 +124,8 @@ class AsyncDuvo:
         timeout: float = DEFAULT_TIMEOUT,
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
         requests_per_minute: int | None = None,
-        processes: int = 1,
+        processes: int | None = None,
+        budget: str | None = None,
         retry: RetryPolicy | None = None,
         session: HTTPSession | None = None,
         webhooks: HintSource | None = None,
@@ -139,6 +146,7 @@ class AsyncDuvo:
             connect_timeout=connect_timeout,
             requests_per_minute=requests_per_minute,
             processes=processes,
+            budget=budget,
             public_url=public_url,
             max_response_bytes=max_response_bytes,
         )
@@ -152,8 +160,9 @@ class AsyncDuvo:
         policy = _checked(retry) or RetryPolicy()
         transport = AiohttpTransport(settings, session)
         auth_ = make_auth(settings.credentials, settings, transport, policy)
-        calls = Session(settings, transport, auth_, policy, turns_for(settings))
-        self._assemble(settings, Services(calls, webhooks))
+        turns, peers = _turns_of(settings)
+        calls = Session(settings, transport, auth_, policy, turns)
+        self._assemble(settings, Services(calls, webhooks, peers))
 
     def _assemble(self, settings: Settings, services: Services, *, light: bool = False) -> None:
         self._settings = settings
@@ -434,7 +443,10 @@ class AsyncDuvo:
 
 
 def client_over(
-    settings: Settings, session: Session, webhooks: HintSource | None = None
+    settings: Settings,
+    session: Session,
+    webhooks: HintSource | None = None,
+    peers: Peers | None = None,
 ) -> AsyncDuvo:
     """Make a client of parts of one's own: another transport, budget or randomness.
 
@@ -442,13 +454,22 @@ def client_over(
         settings: The settings.
         session: Makes the calls.
         webhooks: Tells which runs have news. None if nobody does.
+        peers: The other processes that use the key. None when they are not known.
 
     Returns:
         The client.
     """
     client = AsyncDuvo.__new__(AsyncDuvo)
-    client._assemble(settings, Services(session, webhooks))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
+    client._assemble(settings, Services(session, webhooks, peers))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own
     return client
+
+
+def _turns_of(settings: Settings) -> tuple[Turns, Peers | None]:
+    if settings.budget is None:
+        return turns_for(settings), None
+    from duvo_async._shared import shared  # noqa: PLC0415 - only for those who have one
+
+    return shared(settings, settings.budget)
 
 
 def _check_no_secret(session: Session, request: Request) -> None:

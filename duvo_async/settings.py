@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from re import compile as regex
 from typing import Literal, Self, TypeAlias, get_args
+from urllib.parse import urlsplit
 
 from attrs import field, frozen
 from yarl import URL
@@ -24,6 +25,8 @@ DEFAULT_BASE_URL = "https://api.duvo.ai"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+UNTOLD_PROCESSES = 10
+"""As many processes are taken to share a budget in Redis when nobody says how many."""
 MOST_SECONDS = 1e9
 """The longest time that can be asked for, some 30 years: what is longer is a mistake."""
 
@@ -42,6 +45,7 @@ class Settings:
         connect_timeout: Seconds for making a connection.
         requests_per_minute: The most that is sent in a minute. None for what the API allows.
         processes: How many processes use the key at the same time.
+        budget: Where the Redis is in which they share its budget. None for nowhere.
         webhook_url: Where the API posts the events of runs that name no other place. None for
             nowhere.
         max_response_bytes: The largest body of an answer that is read, decompressed.
@@ -55,6 +59,7 @@ class Settings:
     connect_timeout: float
     requests_per_minute: int | None = None
     processes: int = 1
+    budget: Secret | None = None
     webhook_url: str | None = field(default=None, repr=False)
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
 
@@ -70,7 +75,8 @@ class Settings:
         timeout: float = DEFAULT_TIMEOUT,
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
         requests_per_minute: int | None = None,
-        processes: int = 1,
+        processes: int | None = None,
+        budget: str | None = None,
         public_url: str | None = None,
         max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
         environ: Mapping[str, str] | None = None,
@@ -87,7 +93,8 @@ class Settings:
             timeout: Seconds.
             connect_timeout: Seconds.
             requests_per_minute: None for what the API allows.
-            processes: How many processes use the key.
+            processes: How many processes use the key. None for 1, or 10 with a budget in Redis.
+            budget: Where the Redis is in which they share its budget. None for nowhere.
             public_url: Where the API reaches a receiver of webhooks. None if it has none.
             max_response_bytes: The largest body of an answer, decompressed.
             environ: The environment. None takes the process's own.
@@ -124,7 +131,8 @@ class Settings:
             requests_per_minute=None
             if requests_per_minute is None
             else check_count("requests_per_minute", requests_per_minute),
-            processes=check_count("processes", processes),
+            processes=_processes(processes, shared=budget is not None),
+            budget=None if budget is None else _budget(budget, credentials),
             webhook_url=None if public_url is None else _public_url(public_url),
             max_response_bytes=check_count("max_response_bytes", max_response_bytes),
         )
@@ -216,6 +224,34 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _processes(given: int | None, *, shared: bool) -> int:
+    if given is None:
+        return UNTOLD_PROCESSES if shared else 1
+    return check_count("processes", given)
+
+
+def _budget(text: str, credentials: Credentials) -> Secret:
+    # No error quotes the URL: it may hold a password.
+    if not isinstance(text, str):
+        raise TypeError(f"budget must be a string, not {type(text).__name__}")
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        raise ConfigurationError("budget cannot be read: is it redis://host:port?") from None
+    complete = url.path.strip("/") if url.scheme == "unix" else url.hostname
+    if url.scheme not in {"redis", "rediss", "unix"} or not complete:
+        raise ConfigurationError(
+            "budget must be where Redis is: redis://host:port, rediss://… or unix://path"
+        )
+    if not isinstance(credentials, (Secret, ClientCredentials)):
+        raise ConfigurationError(
+            "budget= needs an API key or ClientCredentials: by them the processes know that they "
+            "share one, which tokens of a callable do not tell"
+        )
+    return Secret(text)
 
 
 def _public_url(text: str) -> str:

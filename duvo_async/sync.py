@@ -62,9 +62,15 @@ class Duvo(Mirror[AsyncDuvo]):
             allows: 300 before it has said how many (API documentation, "Rate Limiting"). All
             clients of a process with the same key and origin share one budget; of what they are
             told, the most careful counts.
-        processes: How many processes use the key at the same time, other machines' included; 1 by
-            default. With several, each has at most two requests under way and leaves twice their
-            number of each window unused, so that none of them earns a 429.
+        processes: How many processes use the key at the same time, other machines' included. With
+            several, each has at most two requests under way and leaves twice their number of each
+            window unused, so that none of them earns a 429. With a `budget` each does so only while
+            its Redis does not answer. None for 1, or for 10 with a `budget`.
+        budget: Where the Redis is in which the processes of several machines share the key's
+            budget, `redis://:password@host:6379/0`, `rediss://…` or `unix://…`: with the extra
+            `redis`. They also share what they read of the list of runs. It needs a key or
+            `ClientCredentials`, and all must name the API by the same origin. None keeps the budget
+            in this process.
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
         webhooks: A `duvo_async.webhooks.WebhookReceiver`: a wait looks at its run as soon as there
             is an event of it, and looks less often for itself, as long as the events prove to come.
@@ -116,7 +122,8 @@ class Duvo(Mirror[AsyncDuvo]):
         timeout: float = DEFAULT_TIMEOUT,
         connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
         requests_per_minute: int | None = None,
-        processes: int = 1,
+        processes: int | None = None,
+        budget: str | None = None,
         retry: RetryPolicy | None = None,
         webhooks: HintSource | None = None,
         public_url: str | None = None,
@@ -132,6 +139,7 @@ class Duvo(Mirror[AsyncDuvo]):
             connect_timeout=connect_timeout,
             requests_per_minute=requests_per_minute,
             processes=processes,
+            budget=budget,
             retry=retry,
             webhooks=webhooks,
             public_url=public_url,

@@ -1,7 +1,7 @@
 """The one task of a client that looks how runs are getting on, for all who wait for them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from datetime import timedelta
@@ -14,7 +14,7 @@ from attrs import evolve
 
 from duvo_async import _operations
 from duvo_async._entries import PAGE_SIZE, Entry, Listener, Page, Several
-from duvo_async._hints import Hint, HintSource
+from duvo_async._hints import Hint, HintSource, Peers, SeenPage
 from duvo_async._pacing import Lane
 from duvo_async._retry import Retrying, is_transient
 from duvo_async._schedule import Schedule
@@ -52,10 +52,14 @@ class Watcher:
     Args:
         session: Makes the calls.
         hints: Tells which runs have news. None if nobody does.
+        peers: The other processes that use the key. None when they are not known.
     """
 
-    def __init__(self, session: Session, hints: HintSource | None = None) -> None:
+    def __init__(
+        self, session: Session, hints: HintSource | None = None, peers: Peers | None = None
+    ) -> None:
         self._session = session
+        self._peers = peers
         self._schedule: Schedule = Schedule(session.random)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -111,6 +115,8 @@ class Watcher:
         if (waits := self._early.pop(run_id, None)) is not None:
             self._schedule.hint(entry, loop.time(), singly=waits)
         self._ring()
+        if self._peers is not None:
+            self._peers.listen(self._heard_page)
         if self._task is None:
             # In a context of its own: what one caller set in his is nothing to the others.
             self._task = loop.create_task(
@@ -197,6 +203,8 @@ class Watcher:
         ending = [task for task in (self._task, *self._looks) if task is not None]
         if self._loop is asyncio.get_running_loop():
             await asyncio.gather(*ending, return_exceptions=True)
+        if self._peers is not None:
+            await self._peers.close()
 
     def _here(self) -> asyncio.AbstractEventLoop:
         """Give the running loop, which must be the one that this client is used in."""
@@ -400,6 +408,19 @@ class Watcher:
             self._schedule.suspend_list(inf)  # it is not in the order that was asked for
             return
         self._schedule.saw_page(page, rows, now)
+        if self._peers is not None and rows:
+            self._peers.tell(SeenPage(page.since, page.offset, rows))
+        self._tell_of(rows)
+
+    def _heard_page(self, page: SeenPage) -> None:
+        """Take in what another process read."""
+        if self._loop is asyncio.get_running_loop() and self._schedule.entries:
+            now = self._loop.time()
+            self._schedule.heard_page(page.since, page.offset, page.rows, now)
+            self._tell_of(page.rows)
+            self._ring()
+
+    def _tell_of(self, rows: Sequence[FollowedRun]) -> None:
         for row in rows:
             entry = self._schedule.entries.get(row.id)
             if entry is not None and entry.run is not None and row.status != RunStatus.WAITING:

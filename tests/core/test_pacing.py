@@ -572,8 +572,18 @@ def test_in_the_next_window_nobody_has_told_yet() -> None:
 
 def test_the_margin_comes_before_the_reserve() -> None:
     budget = observed(LIMIT, LIMIT, 60.0, processes=4)
-    assert spend(budget, 0.0, START) == 262
+    assert spend(budget, 0.0, POLL) == 262
     assert spend(budget, 0.0) == 30
+
+
+@pytest.mark.parametrize(("processes", "once_more"), [(1, 0), (2, 4), (37, 74), (38, 0)])
+def test_starts_leave_the_margin_once_more_if_that_will_do(processes: int, once_more: int) -> None:
+    budget = observed(LIMIT, LIMIT, 60.0, processes=processes)
+    budget.share = 0.1
+    starts = spend(budget, 0.0, START)
+    left = spend(budget, 0.0, POLL)
+    assert left == 30 + once_more
+    assert starts + left + 30 == LIMIT - (2 * processes if processes > 1 else 0)
 
 
 def test_a_request_that_never_ends_is_forgotten_with_the_first_window_after_five() -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from attrs import define
 
 from duvo_async import AsyncDuvo, RetryPolicy
-from duvo_async._hints import HintSource
+from duvo_async._hints import HintSource, Peers
 from duvo_async._pacing import Budget
 from duvo_async._protocol import Request, Response
 from duvo_async._session import Session
@@ -80,8 +80,10 @@ async def client_of(  # noqa: PLR0913 - what a client is made of
     requests_per_minute: int | None = None,
     processes: int = 1,
     webhooks: HintSource | None = None,
+    turns: Turns | None = None,
+    peers: Peers | None = None,
 ) -> AsyncIterator[AsyncDuvo]:
-    """Make a client of an emulator, with a budget of its own."""
+    """Make a client of an emulator, with a budget of its own unless it is given turns."""
     settings = Settings.resolve(
         api_key=emulator.api_key,
         base_url="http://emulator.test",
@@ -95,8 +97,8 @@ async def client_of(  # noqa: PLR0913 - what a client is made of
         InMemoryTransport(emulator, fault),
         ApiKey(Secret(emulator.api_key)),
         retry or RetryPolicy(),
-        Turns(budget or Budget()),
+        turns or Turns(budget or Budget()),
         random=random.Random(seed).random,  # noqa: S311 - jitter
     )
-    async with client_over(settings, session, webhooks) as client:
+    async with client_over(settings, session, webhooks, peers) as client:
         yield client

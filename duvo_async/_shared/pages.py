@@ -29,7 +29,7 @@ def written(page: SeenPage, secret: bytes) -> bytes:
     rows = tuple(evolve(row, title=None, source=None) for row in page.rows)
     text = json.dumps(unstructure(evolve(page, rows=rows)), separators=(",", ":"))
     body = zlib.compress(text.encode(), _QUICKLY)
-    return _signed(body, secret) + body
+    return signed(body, secret) + body
 
 
 def read(message: bytes, secret: bytes) -> SeenPage | None:
@@ -39,7 +39,7 @@ def read(message: bytes, secret: bytes) -> SeenPage | None:
         What it tells. None when it is none of ours, or of a version that is not known.
     """
     signature, body = message[:_SIGNATURE], message[_SIGNATURE:]
-    if not hmac.compare_digest(signature, _signed(body, secret)):
+    if not hmac.compare_digest(signature, signed(body, secret)):
         return None
     try:
         return structure(json.loads(zlib.decompress(body)), SeenPage)
@@ -47,5 +47,6 @@ def read(message: bytes, secret: bytes) -> SeenPage | None:
         return None
 
 
-def _signed(body: bytes, secret: bytes) -> bytes:
+def signed(body: bytes, secret: bytes) -> bytes:
+    """Sign what follows."""
     return hmac.digest(secret, body, sha256)

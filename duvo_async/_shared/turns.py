@@ -282,8 +282,11 @@ class SharedTurns(Turns):
                 why,
                 self._processes,
             )
+        now = loop.time()
+        if self._answered_at == -inf:
+            self._answered_at = now  # what is sent from here on, Redis does not know
         with self._lock:
-            self._narrow(loop.time() + _TRY_AGAIN)
+            self._narrow(now + _TRY_AGAIN)
             self._return(asked)
             self._admit(loop)
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import calls, chart, decode, fanout, imports, table, uploads, waiters
+from benchmarks import calls, chart, decode, fanout, imports, machines, table, uploads, waiters
 from benchmarks.table import Row
 
 SUITES: dict[str, tuple[Callable[[], Iterable[Row]], Callable[[], Iterable[Row]]]] = {
@@ -19,6 +19,7 @@ SUITES: dict[str, tuple[Callable[[], Iterable[Row]], Callable[[], Iterable[Row]]
     "waiters": (waiters.rows, lambda: waiters.rows(runs=200)),
     "uploads": (uploads.rows, lambda: uploads.rows(size=uploads.MB, rounds=1)),
     "fanout": (fanout.rows, lambda: fanout.rows(numbers=(10,))),
+    "machines": (machines.rows, lambda: machines.rows(runs=40, seeds=1, rounds=20)),
 }
 """Each with its quick form, which shows that it works and measures little."""
 

@@ -108,7 +108,7 @@ class Trial:
         index = int(run.message or "0")
         yield Sleep(self.case.duration(index))
 
-    def client(
+    def client(  # noqa: PLR0913 - what a client is made of
         self,
         fault: Fault | None = None,
         *,

@@ -414,9 +414,9 @@ class Watcher:
 
     def _heard_page(self, page: SeenPage) -> None:
         """Take in what another process read."""
-        if self._loop is asyncio.get_running_loop() and self._schedule.entries:
-            now = self._loop.time()
-            self._schedule.heard_page(page.since, page.offset, page.rows, now)
+        loop = asyncio.get_running_loop()
+        if self._loop is loop and self._schedule.entries:
+            self._schedule.heard_page(page.since, page.offset, page.rows, loop.time())
             self._tell_of(page.rows)
             self._ring()
 

@@ -171,4 +171,4 @@ for i = 1, 4 do
   answer[#answer + 1] = granted[i]
   answer[#answer + 1] = math.ceil(waits[i] * 1000)
 end
-return answer
+return table.concat(answer, ' ') -- numbers by themselves take a client ten times as long to read

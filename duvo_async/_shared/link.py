@@ -3,15 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from duvo_async._shared.script import DIGEST, SOURCE, Word
 from duvo_async.credentials import Secret
 from duvo_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 PATIENCE: Final = 1.0
 """Seconds in which Redis must answer; one that takes longer holds up more than it keeps."""
@@ -36,7 +33,7 @@ class Link:
     def __init__(self, url: Secret, name: str) -> None:
         self._url = url
         self._name = name
-        self._redis: Redis | None = None
+        self._redis: Any = None  # whose own annotations leave much unsaid
 
     async def ask(self, words: Sequence[Word]) -> object:
         """Have the script decide.
@@ -54,7 +51,7 @@ class Link:
 
         try:
             async with asyncio.timeout(PATIENCE):
-                client: Any = self._connected()
+                client = self._connected()
                 try:
                     return await client.evalsha(DIGEST, 1, self._name, *words)
                 except trouble.NoScriptError:  # it is new, or was restarted
@@ -98,6 +95,10 @@ class Link:
             await self._dropped()
             raise LinkError(_described(error)) from None
 
+    async def ping(self) -> None:
+        """See that Redis is there."""
+        await self._connected().ping()
+
     async def close(self) -> None:
         """Give back the connection; the next question makes another one."""
         await self._dropped()
@@ -108,13 +109,14 @@ class Link:
             _LEFT_BEHIND.append(self._redis)
             self._redis = None
 
-    def _connected(self) -> "Redis":
+    def _connected(self) -> Any:  # noqa: ANN401 - as said above
         if self._redis is None:
-            from redis.asyncio import Redis  # noqa: PLC0415 - as above
+            from redis import asyncio as redis  # noqa: PLC0415 - as above
             from redis.asyncio.retry import Retry  # noqa: PLC0415
             from redis.backoff import NoBackoff  # noqa: PLC0415
 
-            self._redis = Redis.from_url(
+            make: Any = redis.Redis.from_url  # pyright: ignore[reportUnknownMemberType] - as above
+            self._redis = make(
                 self._url.reveal(),
                 socket_connect_timeout=PATIENCE,
                 socket_timeout=None,  # a listener may hear nothing for hours
@@ -143,7 +145,7 @@ def check_installed() -> None:
         ConfigurationError: It is not installed.
     """
     try:
-        import redis.asyncio  # noqa: F401, PLC0415 - whether it can be
+        import redis.asyncio  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] - whether it can be
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "redis":
             raise

@@ -159,9 +159,9 @@ def verdict(reply: object) -> Verdict:
         ValueError: It is not what the script says.
     """
     try:
-        window, narrow, *rest = map(int, cast("Sequence[int]", reply))
+        window, narrow, *rest = map(int, cast("bytes", reply).split())
         granted, waits = tuple(rest[::2]), tuple(each / 1000 for each in rest[1::2])
-    except (TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         granted = waits = ()
         window = narrow = 0
     if len(granted) != len(waits) or len(granted) != CODES:

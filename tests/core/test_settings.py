@@ -409,12 +409,58 @@ def test_less_than_one_is_refused(name: str, number: int) -> None:
         (name, number)
         for name in ("requests_per_minute", "processes")
         for number in (1.0, 0.5, math.nan, math.inf, "300", b"1", True, False, [1])
-    ]
-    + [("processes", None)],
+    ],
 )
 def test_what_is_no_whole_number_is_a_wrong_argument(name: str, number: object) -> None:
     with pytest.raises(TypeError, match=f"^{name} must be a whole number, not "):
         resolve(**{name: number})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1",
+        "redis://:p%40ss@cache.test:7000/3",
+        "rediss://user:pass@cache.test/0?ssl_cert_reqs=none",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_a_budget_may_be_in_redis(url: str) -> None:
+    settings = resolve(budget=url)
+    assert settings.budget is not None
+    assert settings.budget.reveal() == url
+    assert url not in repr(settings)
+    assert resolve(budget=None).budget is None
+
+
+def test_nobody_says_how_many_share_it() -> None:
+    assert resolve(budget="redis://127.0.0.1").processes == 10
+    assert resolve(budget="redis://127.0.0.1", processes=3).processes == 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "redis", "redis:", "redis://", "http://cache.test", "unix://", "redis://h:port", "//h"],
+)
+def test_a_budget_must_be_somewhere(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^budget (must be where|cannot be read)"):
+        resolve(budget=url)
+
+
+def test_what_is_wrong_with_a_budget_is_told_without_its_password() -> None:
+    for url in ("http://:hunter22@cache.test", "redis://:hunter22@cache.test:port"):
+        with pytest.raises(ConfigurationError) as caught:
+            resolve(budget=url)
+        assert "hunter22" not in str(caught.value)
+    with pytest.raises(TypeError, match="budget must be a string, not bytes"):
+        resolve(budget=b"redis://cache.test")
+
+
+def test_processes_that_share_a_budget_must_know_that_they_do() -> None:
+    with pytest.raises(ConfigurationError, match="needs an API key or ClientCredentials"):
+        resolve(api_key=None, auth=lambda: "token", budget="redis://cache.test")
+    auth = ClientCredentials("client", "secret")
+    assert resolve(api_key=None, auth=auth, budget="redis://cache.test").budget is not None
 
 
 # --- the value -----------------------------------------------------------------------------------

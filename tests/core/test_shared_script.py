@@ -64,13 +64,14 @@ def test_what_is_wanted_comes_before_what_became_of_requests() -> None:
 
 
 def test_an_answer_is_read() -> None:
-    assert verdict([17, 1500, 1, 0, 0, 250, 0, 0, 2, 1]) == Verdict(
+    assert verdict(b"17 1500 1 0 0 250 0 0 2 1") == Verdict(
         17, 1.5, (1, 0, 0, 2), (0.0, 0.25, 0.0, 0.001)
     )
 
 
 @pytest.mark.parametrize(
-    "reply", [None, b"OK", [], [1, 2], [1, 0, *[0] * 7], [1, 0, *[0] * 9], ["x", 0, *[0] * 8], 7]
+    "reply",
+    [None, b"", b"OK", [1], 7, b"1 2", b"1" + b" 0" * 8, b"1" + b" 0" * 10, b"x" + b" 0" * 9],
 )
 def test_another_answer_is_none(reply: object) -> None:
     with pytest.raises(ValueError, match="cannot be read"):
@@ -106,9 +107,9 @@ def test_who_does_not_know_the_key_is_not_believed() -> None:
     message = pages.written(PAGE, SECRET)
     assert pages.read(message, b"of another key") is None
     assert pages.read(pages.written(PAGE, b"of another key"), SECRET) is None
-    for place in (0, 31, 32, len(message) - 1):
+    for position in (0, 31, 32, len(message) - 1):
         changed = bytearray(message)
-        changed[place] ^= 1
+        changed[position] ^= 1
         assert pages.read(bytes(changed), SECRET) is None
     assert pages.read(b"", SECRET) is None
 

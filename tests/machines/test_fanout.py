@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import redis as redis_package
@@ -84,7 +85,7 @@ class Batch:
         self.agent_id = self.emulator.add_agent(self._play)
 
     @staticmethod
-    def _play(run: StartedRun) -> Iterator[Step]:
+    def _play(run: StartedRun) -> Generator[Step, Any, None]:
         yield Sleep(20 + 7 * int(run.message or 0) % 150)  # from 20 to 169 s
 
     async def map(self, duvo: AsyncDuvo, messages: range) -> None:
@@ -184,9 +185,7 @@ async def test_nobody_else_is_believed(key: Key, emulator: Emulator, redis: Redi
             run = await duvo.runs.start(agent_id)
 
 
-async def test_who_listens_listens_again(
-    key: Key, emulator: Emulator, redis: RedisServer
-) -> None:
+async def test_who_listens_listens_again(key: Key, emulator: Emulator, redis: RedisServer) -> None:
     batch = Batch(emulator)
     async with machine(key, emulator) as seeing, machine(key, emulator, 1, fault=blind) as other:
         both = asyncio.gather(batch.map(seeing, range(10, 20)), batch.map(other, range(10)))
@@ -198,7 +197,7 @@ async def test_who_listens_listens_again(
     batch.check(20)
 
 
-async def test_a_client_in_another_loop_starts_anew(key: Key, emulator: Emulator) -> None:
+async def test_a_client_in_another_loop_starts_anew(key: Key) -> None:
     peers = key.peers()
     peers.listen(lambda _: None)
     assert peers._listener is not None  # noqa: SLF001 - which belongs to this loop

@@ -44,8 +44,8 @@ def now() -> float:
 
 async def told(turns: SharedTurns) -> None:
     """Let all be told that is to be told."""
-    while any(desk.task is not None for desk in turns._desks.values()):  # noqa: SLF001 - what it does
-        await asyncio.sleep(0)
+    while tasks := [desk.task for desk in turns._desks.values() if desk.task]:  # noqa: SLF001 - its own
+        await asyncio.wait(tasks)
 
 
 async def spend(turns: SharedTurns, most: int = 400, lane: Lane = CALL) -> int:
@@ -117,7 +117,7 @@ async def test_many_ask_at_once(key: Key) -> None:
         turns._make_link = lambda: counting  # noqa: SLF001 - to count
         numbers = await asyncio.gather(*(turns.wait(CALL) for _ in range(100)))
         assert len(set(numbers)) == 100
-        assert questions == [1, 99] or questions == [100]
+        assert questions in ([1, 99], [100])
 
 
 async def test_the_lanes_and_those_in_them_keep_their_order(key: Key) -> None:

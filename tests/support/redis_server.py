@@ -13,7 +13,7 @@ from attrs import define, field
 
 _UP_WITHIN = 20.0
 _GUARDED = '"$@" & read -r _; kill -9 $!'
-"""Ends the server with the process that started it, however that ends: its end of a pipe is gone."""
+"""Ends the server when who started it has ended, however: then its pipe has no other end."""
 
 
 def program() -> str | None:

@@ -221,6 +221,17 @@ async def test_what_ends_after_the_client_opens_nothing(key: Key, redis: RedisSe
         assert len(client.client_list()) == 1
 
 
+async def test_nor_does_one_that_waited(key: Key, redis: RedisServer) -> None:
+    async with process(key, processes=1) as turns:
+        assert await spend(turns) == 300
+        waiting = asyncio.create_task(turns.wait(CALL))
+        await asyncio.sleep(1)
+    turns.release(await waiting)
+    await asyncio.sleep(1)
+    with redis_package.Redis(port=redis.port) as client:
+        assert len(client.client_list()) == 1
+
+
 async def test_a_forked_process_leaves_the_connections_to_its_parent(key: Key) -> None:
     async with process(key, processes=1) as turns:
         assert await spend(turns, 10) == 10

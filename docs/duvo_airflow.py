@@ -6,7 +6,6 @@ variables of duvo-async, in the workers and in the triggerer.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.exceptions import AirflowFailException
@@ -81,7 +80,7 @@ class DuvoRunTrigger(BaseTrigger):
         """Wait."""
         event: dict[str, Any] = {"run_id": self.run_id}
         try:
-            async with shared_client() as duvo:
+            async with shared_client as duvo:
                 async for run in duvo.runs.watch(self.run_id):
                     event["status"] = str(run.status)
                     if run.pending_human_request is not None:
@@ -91,21 +90,29 @@ class DuvoRunTrigger(BaseTrigger):
         yield TriggerEvent(event)
 
 
-_client: AsyncDuvo | None = None
-_users = 0
+class SharedClient:
+    """The client of this process, for as long as anybody uses it.
 
+    All waits of a client share one watcher and one budget of requests.
+    """
 
-@asynccontextmanager
-async def shared_client() -> AsyncIterator[AsyncDuvo]:
-    """Have the client of this process: all its waits share one watcher and one budget."""
-    global _client, _users
-    if _client is None:
-        _client = AsyncDuvo()
-    _users += 1
-    try:
-        yield _client
-    finally:
-        _users -= 1
-        if _users == 0:
-            client, _client = _client, None
+    def __init__(self) -> None:
+        self._client: AsyncDuvo | None = None
+        self._users = 0
+
+    async def __aenter__(self) -> AsyncDuvo:
+        """Have the client."""
+        self._users += 1
+        if self._client is None:
+            self._client = AsyncDuvo()
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it after the last one."""
+        self._users -= 1
+        if self._users == 0 and self._client is not None:
+            client, self._client = self._client, None
             await client.close()
+
+
+shared_client = SharedClient()

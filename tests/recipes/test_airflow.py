@@ -6,6 +6,7 @@ Airflow is in no extra of this package: install `apache-airflow-core` to have th
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,9 @@ from airflow.sdk import DAG
 from duvo_airflow import DuvoRunOperator
 
 with DAG("orders", schedule=None) as dag:
-    first = DuvoRunOperator(task_id="first", agent_id=os.environ["WORKING"], message="{{ dag.dag_id }}")
+    first = DuvoRunOperator(
+        task_id="first", agent_id=os.environ["WORKING"], message="{{ dag.dag_id }}"
+    )
     many = DuvoRunOperator.partial(task_id="many", agent_id=os.environ["WORKING"]).expand(
         message=["one", "two"]
     )
@@ -43,6 +46,13 @@ if __name__ == "__main__":
     run = dag.test()
     print("\\nSTATES", json.dumps([str(each.state) for each in run.get_task_instances()]))
 """
+
+README = (DOCS.parent / "README.md").read_text("utf-8")
+(EXAMPLE,) = [
+    program
+    for program in re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    if "airflow" in program
+]
 
 TRIGGERS = """
 import asyncio
@@ -70,7 +80,7 @@ async def main():
     found = await asyncio.gather(*(wait(run.id) for run in runs))
     assert found == [[{"run_id": run.id, "status": "completed"}] for run in runs]
     assert len(made) == 1
-    assert duvo_airflow._client is None
+    assert duvo_airflow.shared_client._client is None
     (lost,) = await wait("00000000-0000-4000-8000-000000000000")
     assert lost["error"].startswith("NotFoundError: ")
     assert len(made) == 2
@@ -130,6 +140,11 @@ def test_a_dag_runs_agents_and_frees_its_workers(
     assert [each.status for each in starts] == [201] * 4  # and none of the failed one by a retry
     assert "running trigger in line" in told
     assert emulator.api_key not in told
+
+
+def test_the_readmes_dag_can_be_read(environ: dict[str, str]) -> None:
+    told = python(environ, "-c", f"agent_id = 'agent'\n{EXAMPLE}\nprint('TASKS', dag.task_ids)")
+    assert "TASKS ['check']" in told
 
 
 def test_triggers_share_a_client(emulator: Emulator, environ: dict[str, str]) -> None:

@@ -94,7 +94,8 @@ class Settings:
             connect_timeout: Seconds.
             requests_per_minute: None for what the API allows.
             processes: How many processes use the key. None for 1, or 10 with a budget in Redis.
-            budget: Where the Redis is in which they share its budget. None for nowhere.
+            budget: Where the Redis is in which they share its budget. None takes
+                `DUVO_BUDGET_URL`, else it is nowhere.
             public_url: Where the API reaches a receiver of webhooks. None if it has none.
             max_response_bytes: The largest body of an answer, decompressed.
             environ: The environment. None takes the process's own.
@@ -116,6 +117,7 @@ class Settings:
             raise ConfigurationError("team_id must not be empty: leave it out to have it found")
         url, version = _base_url(place, base_url)
         credentials = _credentials(api_key, auth, env)
+        shared = _budget(budget, credentials, env)
         known = credentials
         if isinstance(known, ClientCredentials):
             known = known.client_secret
@@ -131,8 +133,8 @@ class Settings:
             requests_per_minute=None
             if requests_per_minute is None
             else check_count("requests_per_minute", requests_per_minute),
-            processes=_processes(processes, shared=budget is not None),
-            budget=None if budget is None else _budget(budget, credentials),
+            processes=_processes(processes, shared=shared is not None),
+            budget=shared,
             webhook_url=None if public_url is None else _public_url(public_url),
             max_response_bytes=check_count("max_response_bytes", max_response_bytes),
         )
@@ -232,7 +234,11 @@ def _processes(given: int | None, *, shared: bool) -> int:
     return check_count("processes", given)
 
 
-def _budget(text: str, credentials: Credentials) -> Secret:
+def _budget(given: str | None, credentials: Credentials, env: Mapping[str, str]) -> Secret | None:
+    name = "DUVO_BUDGET_URL" if given is None else "budget"
+    text = (env.get(name) or None) if given is None else given
+    if text is None:
+        return None
     # No error quotes the URL: it may hold a password.
     if not isinstance(text, str):
         raise TypeError(f"budget must be a string, not {type(text).__name__}")
@@ -240,15 +246,15 @@ def _budget(text: str, credentials: Credentials) -> Secret:
         url = urlsplit(text)
         _ = url.port
     except ValueError:
-        raise ConfigurationError("budget cannot be read: is it redis://host:port?") from None
+        raise ConfigurationError(f"{name} cannot be read: is it redis://host:port?") from None
     complete = url.path.strip("/") if url.scheme == "unix" else url.hostname
     if url.scheme not in {"redis", "rediss", "unix"} or not complete:
         raise ConfigurationError(
-            "budget must be where Redis is: redis://host:port, rediss://… or unix://path"
+            f"{name} must be where Redis is: redis://host:port, rediss://… or unix://path"
         )
     if not isinstance(credentials, (Secret, ClientCredentials)):
         raise ConfigurationError(
-            "budget= needs an API key or ClientCredentials: by them the processes know that they "
+            f"{name} needs an API key or ClientCredentials: by them the processes know that they "
             "share one, which tokens of a callable do not tell"
         )
     return Secret(text)

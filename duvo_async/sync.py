@@ -69,8 +69,8 @@ class Duvo(Mirror[AsyncDuvo]):
         budget: Where the Redis is in which the processes of several machines share the key's
             budget, `redis://:password@host:6379/0`, `rediss://…` or `unix://…`: with the extra
             `redis`. They also share what they read of the list of runs. It needs a key or
-            `ClientCredentials`, and all must name the API by the same origin. None keeps the budget
-            in this process.
+            `ClientCredentials`, and all must name the API by the same origin. None takes
+            `DUVO_BUDGET_URL`; without that the budget is kept in this process.
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
         webhooks: A `duvo_async.webhooks.WebhookReceiver`: a wait looks at its run as soon as there
             is an event of it, and looks less often for itself, as long as the events prove to come.

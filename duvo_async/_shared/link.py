@@ -150,7 +150,7 @@ def check_installed() -> None:
         if error.name is None or error.name.partition(".")[0] != "redis":
             raise
         raise ConfigurationError(
-            'budget= needs more: python -m pip install "duvo-async[redis]"'
+            'a budget in Redis needs more: python -m pip install "duvo-async[redis]"'
         ) from None
 
 

@@ -433,6 +433,20 @@ def test_a_budget_may_be_in_redis(url: str) -> None:
     assert resolve(budget=None).budget is None
 
 
+def test_the_environment_may_say_where_it_is() -> None:
+    environ = {"DUVO_BUDGET_URL": "redis://cache.test"}
+    settings = resolve(environ=environ)
+    assert settings.budget is not None
+    assert settings.budget.reveal() == "redis://cache.test"
+    assert settings.processes == 10
+    given = resolve(environ=environ, budget="redis://other.test").budget
+    assert given is not None
+    assert given.reveal() == "redis://other.test"
+    assert resolve(environ={"DUVO_BUDGET_URL": ""}).budget is None
+    with pytest.raises(ConfigurationError, match="^DUVO_BUDGET_URL must be where Redis is"):
+        resolve(environ={"DUVO_BUDGET_URL": "cache.test"})
+
+
 def test_nobody_says_how_many_share_it() -> None:
     assert resolve(budget="redis://127.0.0.1").processes == 10
     assert resolve(budget="redis://127.0.0.1", processes=3).processes == 3

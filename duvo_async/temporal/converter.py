@@ -23,11 +23,11 @@ class _Encoder(AdvancedJSONEncoder):
     def default(self, o: Any) -> Any:  # noqa: ANN401 - any value
         if _is_model(type(o)):
             return unstructure(o)
-        return super().default(o)  # pyright: ignore[reportUnknownVariableType] - so it is typed
+        return super().default(o)
 
 
 class _Models(JSONTypeConverter):
-    def to_typed_value(self, hint: type, value: Any) -> Any:  # noqa: ANN401 - as above
+    def to_typed_value(self, hint: Any, value: Any) -> Any:  # noqa: ANN401 - as above
         if not _is_model(hint):
             return JSONTypeConverter.Unhandled
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -83,7 +83,7 @@ def _restored(failure: ApplicationError) -> Exception | None:
     kind = _ARGUMENTS.get(name) or getattr(errors, name, None)
     if not isinstance(kind, type) or not issubclass(kind, (DuvoError, ValueError, TypeError)):
         return None
-    kept: Any = next(iter(failure.details), None)
+    kept = cast("dict[str, Any]", failure.details[0] if failure.details else {})
     try:
         args = tuple(kept["args"])
         facts = {name: _fact(name, each) for name, each in kept["facts"].items()}
@@ -96,6 +96,8 @@ def _restored(failure: ApplicationError) -> Exception | None:
 
 
 def _fact(name: str, value: Any) -> Any:  # noqa: ANN401 - any fact
-    if name in _MODELS and value is not None:
+    if value is None:
+        return None
+    if name in _MODELS:
         return structure(value, _MODELS[name])
     return tuple(value) if name == "problems" else value

@@ -205,9 +205,9 @@ class Batch:
                 return
             if not isinstance(answer, HumanAnswer):
                 raise TypeError(f"on_human_request must return an answer or None, not {answer!r}")  # noqa: TRY301
-            update: Any = each.handle.execute_update  # pyright: ignore[reportUnknownMemberType] - its bare Sequence
+            handle: Any = each.handle  # the types of its updates' arguments are not known
             given = [request.id, answer]
-            await patiently(lambda: update(DuvoRunWorkflow.answer, args=given))
+            await patiently(lambda: handle.execute_update(DuvoRunWorkflow.answer, args=given))
         except WorkflowUpdateFailedError as failure:
             cause = failure.cause
             if not isinstance(cause, ApplicationError) or cause.type != STALE:

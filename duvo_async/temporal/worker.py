@@ -23,6 +23,7 @@ TASK_QUEUE = "duvo"
 MAX_CONCURRENT_ACTIVITIES = 2000
 STARTS_PER_SECOND = 4.0
 """Of the 300 requests a minute that the API allows at first, a fifth is left to all else."""
+MAX_CACHED_WORKFLOWS = 100
 GRACE = 10.0
 _STARTS_AT_ONCE = 32
 
@@ -83,7 +84,7 @@ def duvo_worker(  # noqa: PLR0913 - the settings of a worker
     max_concurrent_activities: int = MAX_CONCURRENT_ACTIVITIES,
     starts_per_second: float = STARTS_PER_SECOND,
     grace: float = GRACE,
-    max_cached_workflows: int = 1000,
+    max_cached_workflows: int = MAX_CACHED_WORKFLOWS,
 ) -> DuvoWorker:
     """Make a worker for durable runs. Any number of them can work on the same queue.
 
@@ -99,7 +100,8 @@ def duvo_worker(  # noqa: PLR0913 - the settings of a worker
             first. An upload takes more requests than one; the client keeps to its budget in any
             case, and this says where the others queue: at the server.
         grace: Seconds that starts and uploads are given to end when the worker ends; 10 by default.
-        max_cached_workflows: How many workflows are kept in memory.
+        max_cached_workflows: How many workflows are kept in memory, at 60 KB each; 100 by default.
+            One that waits has nothing to do, and its short history is read again when it has.
 
     Returns:
         The worker, which does nothing yet.

@@ -87,8 +87,8 @@ def _restored(failure: ApplicationError) -> Exception | None:
     try:
         args = tuple(kept["args"])
         facts = {name: _fact(name, each) for name, each in kept["facts"].items()}
-    except (AttributeError, KeyError, TypeError, DecodeProblem):  # not by us
-        args, facts = (failure.message,), {}
+    except (AttributeError, KeyError, TypeError, DecodeProblem):
+        return None  # it is not ours
     error = kind.__new__(kind, *args)
     error.args = args
     vars(error).update(facts)

@@ -21,7 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from duvo_async._callbacks import OnHumanRequest, invoke
 from duvo_async._converter import structure
-from duvo_async.errors import HumanRequestPending
+from duvo_async.errors import DurableRunError, HumanRequestPending
 from duvo_async.models import HumanAnswer, HumanRequest, Run, RunOutcome
 from duvo_async.temporal.data import DurableRun
 from duvo_async.temporal.failures import error_of
@@ -162,13 +162,21 @@ class Batch:
             async with room:
                 await patiently(lambda: self._settle(each))
 
-        async with asyncio.TaskGroup() as group:
-            for each in missing:
-                group.create_task(settle(each))
+        settled = await asyncio.gather(*map(settle, missing), return_exceptions=True)
+        for error in settled:
+            if error is not None:
+                raise error
 
     async def _settle(self, each: Followed) -> None:
         """Find what became of a workflow that no list shows as running."""
-        description = await each.handle.describe()
+        try:
+            description = await each.handle.describe()
+        except RPCError as error:
+            if not _is_gone(error):
+                raise
+            gone = DurableRunError("the workflow is no more", workflow_id=each.handle.id)
+            self._finish(each, run=None, error=gone)
+            return
         each.missed = 0
         memo = await description.memo()
         if self._is_another(each, memo) or description.status == WorkflowExecutionStatus.RUNNING:
@@ -269,7 +277,7 @@ async def patiently(call: Callable[[], Awaitable[_T]]) -> _T:
 
 
 def _is_gone(error: Exception) -> bool:
-    """Tell whether a workflow had ended before it was told something."""
+    """Tell whether a workflow has ended, or there is none."""
     return isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND
 
 

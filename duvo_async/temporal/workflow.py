@@ -91,16 +91,17 @@ class DuvoRunWorkflow:
         Returns:
             The run in its last status.
         """
+        # Not `finally`: there is nothing to await for in a workflow that a worker lets go.
         try:
             run = self._see(await self._start(durable))
-            return await self._wait(run, durable)
-        except BaseException as error:
+            run = await self._wait(run, durable)
+        except (Exception, asyncio.CancelledError) as error:
             if is_cancelled_exception(error) and self._run and durable.on_cancel == "stop":
                 await self._stop(self._run.id)
+            await self._finish()
             raise
-        finally:
-            self._over = True
-            await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._finish()
+        return run
 
     @workflow.query
     def pending_request(self) -> HumanRequest | None:
@@ -195,6 +196,11 @@ class DuvoRunWorkflow:
             webhook_url=durable.webhook_url,
         )
         return await self._do(DuvoActivities.start, start, starts=True)
+
+    async def _finish(self) -> None:
+        """Let those have their answers who are being answered."""
+        self._over = True
+        await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _wait(self, run: Run, durable: DurableRun) -> Run:
         begun = workflow.now()

@@ -163,9 +163,9 @@ class Batch:
                 await patiently(lambda: self._settle(each))
 
         settled = await asyncio.gather(*map(settle, missing), return_exceptions=True)
-        for error in settled:
-            if error is not None:
-                raise error
+        for problem in settled:
+            if problem is not None:
+                raise problem
 
     async def _settle(self, each: Followed) -> None:
         """Find what became of a workflow that no list shows as running."""
@@ -184,8 +184,8 @@ class Batch:
         try:
             self._finish(each, run=await each.handle.result())
         except WorkflowFailureError as failure:
-            error = error_of(failure, workflow_id=each.handle.id)
-            self._finish(each, run=_shown(memo), error=error)
+            why = error_of(failure, workflow_id=each.handle.id)
+            self._finish(each, run=_shown(memo), error=why)
 
     async def _look(self, each: Followed, memo: Mapping[str, Any]) -> None:
         """Look at the memo of a workflow that is running."""

@@ -14,7 +14,7 @@ from duvo_async._inputs import Inputs, check_inputs
 from duvo_async._items import AsyncItems
 from duvo_async.models import RunOutcome
 from duvo_async.settings import check_count
-from duvo_async.temporal.data import DurableRun, OnCancel
+from duvo_async.temporal.data import HEARTBEAT_TIMEOUT, DurableRun, OnCancel
 from duvo_async.temporal.following import INPUT, Batch, Followed, digest_of, patiently
 from duvo_async.temporal.worker import TASK_QUEUE
 from duvo_async.temporal.workflow import DuvoRunWorkflow
@@ -36,6 +36,7 @@ def run_many(  # noqa: PLR0913 - what a durable run and `map` take
     webhook_url: str | None = None,
     on_cancel: OnCancel = "stop",
     timeout: float | None = None,
+    heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
     max_outstanding: int = MAX_OUTSTANDING,
     on_human_request: OnHumanRequest | None = None,
 ) -> AsyncItems[RunOutcome]:
@@ -58,6 +59,7 @@ def run_many(  # noqa: PLR0913 - what a durable run and `map` take
         webhook_url: As in `DurableRun`.
         on_cancel: As in `DurableRun`.
         timeout: Seconds to wait for each run, from its start. None waits for ever.
+        heartbeat_timeout: As in `DurableRun`.
         max_outstanding: How many workflows may be started and without an outcome; 1,000 by
             default, which is a page of the list.
         on_human_request: Answers when a run asks a person: gets the `HumanRequestPending`, returns
@@ -90,6 +92,7 @@ def run_many(  # noqa: PLR0913 - what a durable run and `map` take
         webhook_url=webhook_url,
         on_cancel=on_cancel,
         timeout=timeout,
+        heartbeat_timeout=heartbeat_timeout,
     )
 
     def outcomes() -> AsyncGenerator[Sequence[RunOutcome], None]:

@@ -108,7 +108,7 @@ def duvo_worker(  # noqa: PLR0913 - the settings of a worker
 
     Raises:
         ConfigurationError: The client of Temporal has no converter for the SDK's models.
-        ValueError: A number is not positive.
+        ValueError: A number is not positive, or `max_cached_workflows` is negative.
     """
     if not issubclass(temporal_client.data_converter.payload_converter_class, DuvoPayloadConverter):
         raise ConfigurationError(
@@ -118,6 +118,8 @@ def duvo_worker(  # noqa: PLR0913 - the settings of a worker
     check_count("max_concurrent_activities", max_concurrent_activities)
     check_seconds("starts_per_second", starts_per_second)
     check_seconds("grace", grace)
+    if max_cached_workflows < 0:
+        raise ValueError(f"max_cached_workflows must be 0 or more, not {max_cached_workflows}")
     does = DuvoActivities(duvo)
     return DuvoWorker(
         Worker(
@@ -125,7 +127,7 @@ def duvo_worker(  # noqa: PLR0913 - the settings of a worker
             task_queue=task_queue,
             workflows=[DuvoRunWorkflow],
             activities=[does.wait, does.answer, does.stop],
-            workflow_runner=_RUNNER,
+            workflow_runner=RUNNER,
             max_concurrent_activities=max_concurrent_activities,
             max_cached_workflows=max_cached_workflows,
         ),
@@ -140,7 +142,7 @@ def duvo_worker(  # noqa: PLR0913 - the settings of a worker
     )
 
 
-_RUNNER = SandboxedWorkflowRunner(
+RUNNER = SandboxedWorkflowRunner(
     # Our modules are the same in all workflows: their classes are, and a workflow costs little.
     SandboxRestrictions.default.with_passthrough_modules("duvo_async", "attr", "attrs", "cattrs")
 )

@@ -1,0 +1,105 @@
+"""Workers: what they are made of, and what their waits cost the API."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from attrs import define
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
+
+from duvo_async import AsyncDuvo, ConfigurationError, Run
+from duvo_async.emulator import Emulator, Sleep
+from duvo_async.temporal import DuvoActivities, WaitForRun, duvo_worker
+from tests.support.in_memory import client_of
+from tests.support.patience import limited
+from tests.support.virtual_time import VirtualTimeLoop, wall_clock
+
+MANY = 200
+
+
+@limited
+@pytest.mark.anyio
+async def test_a_client_that_cannot_convert_models_is_refused(
+    address: str, duvo: AsyncDuvo
+) -> None:
+    temporal = await Client.connect(address)
+    with pytest.raises(ConfigurationError, match="data_converter"):
+        duvo_worker(temporal, duvo)
+
+
+@limited
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "wrong", ["max_concurrent_activities", "starts_per_second", "grace", "max_cached_workflows"]
+)
+async def test_numbers_that_cannot_be_are_refused(
+    wrong: str, temporal: Client, duvo: AsyncDuvo
+) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        duvo_worker(temporal, duvo, **{wrong: -1})  # type: ignore[arg-type] # a parameter
+
+
+@limited
+@pytest.mark.anyio
+async def test_a_worker_works_until_it_is_told_to_end(
+    temporal: Client, duvo: AsyncDuvo, queue: str
+) -> None:
+    worker = duvo_worker(temporal, duvo, task_queue=queue)
+    working = asyncio.create_task(worker.run())
+    worker.shutdown()
+    await working
+
+
+@limited
+@pytest.mark.anyio
+async def test_a_worker_that_cannot_work_says_why(
+    address: str, temporal: Client, duvo: AsyncDuvo, queue: str
+) -> None:
+    nowhere = await Client.connect(
+        address, namespace="nowhere", data_converter=temporal.data_converter
+    )
+    with pytest.raises(RuntimeError, match="nowhere"):
+        await duvo_worker(nowhere, duvo, task_queue=queue).run()
+
+
+@define(kw_only=True, eq=False)
+class CountedEmulator(Emulator):
+    """Counts reads."""
+
+    def reads(self) -> int:
+        return sum(each.method == "GET" for each in self.requests)
+
+
+async def durably(duvo: AsyncDuvo, runs: list[Run]) -> None:
+    does = DuvoActivities(duvo)
+    async with asyncio.TaskGroup() as group:
+        for run in runs:
+            group.create_task(ActivityEnvironment().run(does.wait, WaitForRun(run_id=run.id)))
+
+
+async def plainly(duvo: AsyncDuvo, runs: list[Run]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for run in runs:
+            group.create_task(duvo.runs.wait(run.id))
+
+
+def reads(wait: Callable[[AsyncDuvo, list[Run]], Awaitable[None]]) -> int:
+    """Count the reads of many waits, on virtual time."""
+
+    async def main() -> int:
+        async with CountedEmulator(clock=wall_clock, seed=0, requests_per_minute=None) as emulator:
+            agent_id = emulator.add_agent([Sleep(1800)])
+            async with client_of(emulator) as duvo:
+                runs = [await duvo.runs.start(agent_id) for _ in range(MANY)]
+                await wait(duvo, runs)
+                return emulator.reads()
+
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(grace=0)) as runner:
+        return runner.run(main())
+
+
+def test_many_durable_waits_read_as_much_as_plain_ones() -> None:
+    durable = reads(durably)
+    assert durable == reads(plainly)
+    assert durable < MANY * 10  # in half an hour, since pages are read, and no run by itself

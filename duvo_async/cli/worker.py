@@ -16,7 +16,7 @@ from duvo_async.cli.output import Output
 from duvo_async.cli.work import finish
 
 _SETTLES = 0.1
-"""Seconds until Temporal's threads have let go of a failure: a Python that ends before may crash."""
+"""Seconds until Temporal's threads have let go: a Python that ends before may crash."""
 
 
 @frozen
@@ -89,8 +89,9 @@ class Working:
                     self.view.note(f"working on the task queue {self.task_queue!r} until Ctrl-C")
                     await over
             except RuntimeError as error:
-                await asyncio.sleep(_SETTLES)
                 raise click.ClickException(f"cannot work for {place.address}: {error}") from error
+            finally:
+                await asyncio.sleep(_SETTLES)
 
 
 @click.command()

@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 DEV_SERVER = "temporal"
@@ -77,20 +79,25 @@ def dev_server(server: str, folder: Path, port: int) -> Iterator["subprocess.Pop
         folder: Where the file is, or will be.
         port: Where it listens, on loopback.
     """
+    http = free_port()
     command = [server, "server", "start-dev", "--headless", "--ip", "127.0.0.1"]
-    command += ["--port", str(port), "--http-port", str(free_port())]
+    command += ["--port", str(port), "--http-port", str(http)]
     command += ["--db-filename", str(folder / "temporal.db"), "--log-level", "error"]
     log = folder / "server.log"
     env = {"HOME": str(folder), "PATH": os.defpath}
     with guarded(command, log, env) as process:
-        _wait_for(port, process, log)
+        _wait_for(http, process, log)
         yield process
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until a server is well, which is some time after it takes connections."""
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+        asking = HTTPConnection("127.0.0.1", port, timeout=5)
+        with closing(asking), suppress(OSError, HTTPException):
+            asking.request("GET", "/api/v1/namespaces/default")
+            if asking.getresponse().status == HTTPStatus.OK:
+                return
         time.sleep(0.02)
     raise AssertionError(f"no server: {log.read_text('utf-8', 'replace')[-2000:]}")

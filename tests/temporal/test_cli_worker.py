@@ -38,7 +38,7 @@ async def test_it_works_until_it_is_told_to_end(
     said = log.read_text()
     assert f"working on the task queue {queue!r} until Ctrl-C\n" in said
     assert "Traceback" not in said
-    assert code == 0
+    assert code == 0, said
 
 
 def test_a_server_that_is_not_there_is_an_error(emulator_key: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -96,10 +96,11 @@ class DuvoActivities:
             The run. A request that was answered is not in it.
         """
         with _carried_out():
-            async for run in self._duvo.runs.watch(wait.run_id):
-                seen = without_request(run, wait.answered)
-                if run.is_terminal or asked_by(seen) != wait.asked:
-                    return seen
+            async with aclosing(self._duvo.runs.watch(wait.run_id).pages()) as changes:
+                async for (run,) in changes:
+                    seen = without_request(run, wait.answered)
+                    if run.is_terminal or asked_by(seen) != wait.asked:
+                        return seen
         raise AssertionError("a run is watched to its end")  # pragma: no cover
 
     @activity.defn(name="duvo_answer")

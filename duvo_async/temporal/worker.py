@@ -1,7 +1,6 @@
 """A worker: the process that does what durable runs need done."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -39,8 +38,8 @@ class DuvoWorker:
 
     def __init__(self, *workers: Worker) -> None:
         self._workers = workers
-        self._working = AsyncExitStack()
         self._over = asyncio.Event()
+        self._group = asyncio.TaskGroup()
 
     async def run(self) -> None:
         """Work until `shutdown` is called, or the caller is cancelled. It works once.
@@ -51,19 +50,28 @@ class DuvoWorker:
         Raises:
             RuntimeError: The server cannot be worked for, or a worker failed.
         """
-        async with self:
-            await self._over.wait()
+        working = [asyncio.create_task(worker.run()) for worker in self._workers]
+        told = asyncio.create_task(self._over.wait())
+        try:
+            await asyncio.wait([*working, told], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ending = [asyncio.create_task(worker.shutdown()) for worker in self._workers]
+            ended = await asyncio.gather(*working, return_exceptions=True)
+            for task in (told, *ending):  # those of a worker that failed might never end
+                task.cancel()
+            await asyncio.gather(told, *ending, return_exceptions=True)
+        for problem in ended:
+            if problem is not None:
+                raise problem
 
     def shutdown(self) -> None:
         """Have `run` return when the work has ended."""
         self._over.set()
 
     async def __aenter__(self) -> Self:
-        """Begin to work."""
-        async with AsyncExitStack() as stack:
-            for worker in self._workers:
-                await stack.enter_async_context(worker)
-            self._working = stack.pop_all()
+        """Begin to work. A worker that fails cancels what is done in the context."""
+        await self._group.__aenter__()
+        self._group.create_task(self.run())
         return self
 
     async def __aexit__(
@@ -72,8 +80,21 @@ class DuvoWorker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the work, as `run` does."""
-        await self._working.__aexit__(kind, error, traceback)
+        """End the work, as `run` does.
+
+        Raises:
+            RuntimeError: The server cannot be worked for, or a worker failed.
+        """
+        self.shutdown()
+        if not isinstance(error, asyncio.CancelledError):
+            kind = error = traceback = None  # it is the caller's, and no part of a group
+        try:
+            await self._group.__aexit__(kind, error, traceback)
+        except BaseExceptionGroup as failed:
+            problem = failed.exceptions[0]
+        else:
+            return
+        raise problem
 
 
 def duvo_worker(  # noqa: PLR0913 - the settings of a worker

@@ -61,6 +61,31 @@ async def test_a_worker_that_cannot_work_says_why(
     )
     with pytest.raises(RuntimeError, match="nowhere"):
         await duvo_worker(nowhere, duvo, task_queue=queue).run()
+    with pytest.raises(RuntimeError, match="nowhere"):
+        async with duvo_worker(nowhere, duvo, task_queue=queue):
+            await asyncio.Event().wait()  # nobody will ever be told
+
+
+@limited
+@pytest.mark.anyio
+async def test_what_is_raised_in_a_workers_context_is_raised_as_it_is(
+    temporal: Client, duvo: AsyncDuvo, queue: str
+) -> None:
+    with pytest.raises(LookupError):
+        async with duvo_worker(temporal, duvo, task_queue=queue):
+            raise LookupError
+
+
+@limited
+@pytest.mark.anyio
+async def test_a_worker_that_is_cancelled_ends_its_work(
+    temporal: Client, duvo: AsyncDuvo, queue: str
+) -> None:
+    working = asyncio.create_task(duvo_worker(temporal, duvo, task_queue=queue).run())
+    await asyncio.sleep(0)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
 
 
 @define(kw_only=True, eq=False)

@@ -52,6 +52,4 @@ def _chosen(text: str, offered: Sequence[str]) -> str | list[str]:
         others = _chosen(rest, [each for each in offered if each != label])
         if isinstance(others, list):
             return [label, *others]
-        if others in offered:
-            return [label, others]
     return [text] if text in offered else text

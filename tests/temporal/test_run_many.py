@@ -181,6 +181,37 @@ async def test_the_trouble_of_one_is_its_own(
 
 @limited
 @pytest.mark.usefixtures("worker")
+async def test_an_answer_that_does_not_fit_is_the_outcomes_error(
+    temporal: Client, emulator: Emulator, queue: str
+) -> None:
+    def misfit(pending: HumanRequestPending) -> HumanAnswer:
+        return HumanAnswer(request_id=pending.request.id, answers={"Post?": "yes"})
+
+    found = await outcomes(temporal, emulator, queue, ["ask"], on_human_request=misfit)
+    assert isinstance(found[0].error, DurableRunError)
+    assert "asks for approval" in str(found[0].error)
+    assert found[0].run is not None
+
+
+@limited
+@pytest.mark.usefixtures("worker")
+async def test_an_answer_that_comes_second_does_no_harm(
+    temporal: Client, emulator: Emulator, queue: str
+) -> None:
+    async def late(pending: HumanRequestPending) -> HumanAnswer:
+        request = pending.request
+        handle = temporal.get_workflow_handle_for(DuvoRunWorkflow.run, f"{queue}/0")
+        await handle.execute_update(DuvoRunWorkflow.answer, args=[request.id, request.deny()])
+        return request.approve()
+
+    found = await outcomes(temporal, emulator, queue, ["ask"], on_human_request=late)
+    assert found[0].error is None
+    assert found[0].run is not None
+    assert found[0].run.is_terminal
+
+
+@limited
+@pytest.mark.usefixtures("worker")
 async def test_errors_of_starts_are_outcomes(
     temporal: Client, emulator: Emulator, queue: str
 ) -> None:

@@ -128,3 +128,22 @@ def test_many_durable_waits_read_as_much_as_plain_ones() -> None:
     durable = reads(durably)
     assert durable == reads(plainly)
     assert durable < MANY * 10  # in half an hour, since pages are read, and no run by itself
+
+
+@limited
+@pytest.mark.anyio
+async def test_starts_have_a_queue_and_a_rate_of_their_own(
+    temporal: Client, duvo: AsyncDuvo
+) -> None:
+    waits, starts = (each.config() for each in duvo_worker(temporal, duvo)._workers)  # noqa: SLF001 - nothing else tells
+    assert (waits["task_queue"], starts["task_queue"]) == ("duvo", "duvo-starts")
+    assert waits["max_concurrent_activities"] == 2000
+    assert waits["max_task_queue_activities_per_second"] is None
+    assert waits["graceful_shutdown_timeout"].total_seconds() == 0
+    assert starts["max_task_queue_activities_per_second"] == 4
+    assert starts["graceful_shutdown_timeout"].total_seconds() == 10
+    told = duvo_worker(temporal, duvo, task_queue="q", starts_per_second=7, grace=1)
+    waits, starts = (each.config() for each in told._workers)  # noqa: SLF001 - as above
+    assert (waits["task_queue"], starts["task_queue"]) == ("q", "q-starts")
+    assert starts["max_task_queue_activities_per_second"] == 7
+    assert starts["graceful_shutdown_timeout"].total_seconds() == 1

@@ -44,8 +44,8 @@ def run_many(  # noqa: PLR0913 - what a durable run and `map` take
 
     Each has a workflow of its own, `<batch_id>/<index>`. With the same batch id, agent and messages
     the same workflows are found, wherever they stand: a process that was killed is gone on with by
-    saying the same again, and those that have ended are outcomes at once. Which have ended is seen
-    by listing those that have not, a page for all of them.
+    saying the same again, and those that have ended are outcomes at once, for as long as Temporal
+    keeps them. Which have ended is seen by listing those that have not, a page for all of them.
 
     Args:
         temporal_client: The client of Temporal, made with this module's `data_converter`.

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -118,8 +119,9 @@ def duvo_worker(  # noqa: PLR0913 - the settings of a worker
             that it sends; 2,000 by default. The others are waited for as there is room.
         starts_per_second: How many starts and uploads are begun in a second, by all workers of
             the queue together; 4 by default, for the 300 requests a minute that the API allows at
-            first. An upload takes more requests than one; the client keeps to its budget in any
-            case, and this says where the others queue: at the server.
+            first. All workers should be told the same. An upload takes more requests than one; the
+            client keeps to its budget in any case, and this says where the others queue: at the
+            server.
         grace: Seconds that starts and uploads are given to end when the worker ends; 10 by default.
         max_cached_workflows: How many workflows are kept in memory, at 60 KB each; 100 by default.
             One that waits has nothing to do, and its short history is read again when it has.
@@ -137,7 +139,8 @@ def duvo_worker(  # noqa: PLR0913 - the settings of a worker
             "data_converter=duvo_async.temporal.data_converter"
         )
     check_count("max_concurrent_activities", max_concurrent_activities)
-    check_seconds("starts_per_second", starts_per_second)
+    if not 0 < starts_per_second < inf:
+        raise ValueError(f"starts_per_second must be a positive number, not {starts_per_second!r}")
     check_seconds("grace", grace)
     if max_cached_workflows < 0:
         raise ValueError(f"max_cached_workflows must be 0 or more, not {max_cached_workflows}")

@@ -77,7 +77,7 @@ class DuvoRunWorkflow:
         self._key = durable.idempotency_key or _key(workflow.info())
         self._heartbeat = timedelta(seconds=durable.heartbeat_timeout)
         self._run: Run | None = None
-        self._answering: str | None = None
+        self._answering: set[str] = set()
         self._answered: str | None = None
         self._over = False
 
@@ -140,7 +140,7 @@ class DuvoRunWorkflow:
             been given before, or somebody else was faster elsewhere.
         """
         run, given = self._fitting(request_id, answer)
-        self._answering = request_id
+        self._answering.add(request_id)
         try:
             done = await self._do(
                 DuvoActivities.answer,
@@ -148,7 +148,7 @@ class DuvoRunWorkflow:
                 within=_ANSWER,
             )
         finally:
-            self._answering = None
+            self._answering.remove(request_id)
         self._answered = request_id
         if self._run and asked_by(self._run) == request_id:
             self._see(without_request(self._run, request_id))
@@ -255,7 +255,7 @@ class DuvoRunWorkflow:
         if run is None or request is None or request.id != request_id:
             asks = "nothing" if request is None else f"{request.id} ({request.title!r})"
             raise _stale(f"the run does not ask {request_id}: it asks {asks}")
-        if self._answering == request_id:
+        if request_id in self._answering:
             raise _stale(f"an answer to {request_id} is under way")
         return run, fitted(request, answer)
 

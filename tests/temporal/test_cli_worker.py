@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click import ClickException
 from temporalio.client import Client
 
+from duvo_async.cli.output import Output
+from duvo_async.cli.worker import Place, Working
 from duvo_async.emulator import Emulator, Say
 from duvo_async.temporal import DurableRun, DuvoRunWorkflow
 from tests.support.patience import limited
@@ -46,6 +49,25 @@ def test_a_server_that_is_not_there_is_an_error(emulator_key: dict[str, str]) ->
     assert done.returncode == 1
     assert done.stderr.startswith("Error: cannot work for 127.0.0.1:1: ")
     assert emulator_key["TEMPORAL_API_KEY"] not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(("key", "tls"), [("temporal-key-of-a-test", True), (None, False)])
+def test_a_key_goes_over_tls_only(
+    monkeypatch: pytest.MonkeyPatch, *, key: str | None, tls: bool
+) -> None:
+    told: dict[str, object] = {}
+
+    async def connect(_: str, **how: object) -> None:
+        told.update(how)
+        raise RuntimeError("nobody there")
+
+    monkeypatch.setenv("DUVO_API_KEY", "dv_key_of_a_test")
+    monkeypatch.setattr(Client, "connect", connect)
+    place = Place("127.0.0.1:1", "default", tls=False, api_key=key)
+    assert "temporal-key" not in repr(place)
+    with pytest.raises(ClickException, match="nobody there"):
+        Working(place, "duvo", {}, Output()).perform()
+    assert (told["api_key"], told["tls"]) == (key, tls)
 
 
 def test_wrong_numbers_and_a_missing_key_are_errors(emulator_key: dict[str, str]) -> None:

@@ -298,6 +298,18 @@ async def test_a_start_that_fails_says_why(start: Start) -> None:
 
 
 @limited
+async def test_a_key_that_is_replaced_is_waited_for_and_none_is_kept(
+    start: Start, emulator: Emulator
+) -> None:
+    emulator.fail(401, method="GET")
+    handle = await start([Say("Done.")])
+    assert (await handle.result()).succeeded
+    history = await handle.fetch_history()
+    assert "AuthenticationError" in str(history.events)  # as the failure of the first attempt
+    assert emulator.api_key not in str(history.events)
+
+
+@limited
 async def test_files_of_the_worker_are_there_when_it_starts(
     start: Start, tmp_path: Path, emulator: Emulator
 ) -> None:

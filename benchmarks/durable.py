@@ -28,6 +28,7 @@ from benchmarks.table import Row, printed
 from duvo_async import AsyncDuvo
 from duvo_async.emulator import Emulator, Request, Response, Sleep
 from duvo_async.temporal import DurableRun, DuvoRunWorkflow, data_converter, duvo_worker
+from duvo_async.temporal.worker import SETTLES
 from tests.support.temporal_server import (
     DEV_SERVER,
     TIME_SKIPPING_SERVER,
@@ -208,6 +209,7 @@ async def measure(waits: int, seconds: float) -> list[Row]:
         after = await worker.waits_for(WARM + waits)
         durable, plain = await reads(emulator, agent_id, seconds)
     days, took = await a_day(skipping)
+    await asyncio.sleep(SETTLES)
     return [
         Row("durable", f"KB of a wait, {waits:,} in a worker", (after - before) / waits / 1024, 60),
         Row("durable", f"reads of {WARM + waits:,} durable waits in {seconds:g} s", durable),

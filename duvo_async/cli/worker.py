@@ -15,9 +15,6 @@ from duvo_async.cli.job import COMPLETED, Settings
 from duvo_async.cli.output import Output
 from duvo_async.cli.work import finish
 
-_SETTLES = 0.1
-"""Seconds until Temporal's threads have let go: a Python that ends before may crash."""
-
 
 @frozen
 class Place:
@@ -71,6 +68,7 @@ class Working:
         from temporalio.client import Client  # noqa: PLC0415 - an extra
 
         from duvo_async.temporal import data_converter, duvo_worker  # noqa: PLC0415 - needs it
+        from duvo_async.temporal.worker import SETTLES  # noqa: PLC0415 - as above
 
         place, loop = self.place, asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()
@@ -89,9 +87,8 @@ class Working:
                     self.view.note(f"working on the task queue {self.task_queue!r} until Ctrl-C")
                     await over
             except RuntimeError as error:
+                await asyncio.sleep(SETTLES)
                 raise click.ClickException(f"cannot work for {place.address}: {error}") from error
-            finally:
-                await asyncio.sleep(_SETTLES)
 
 
 @click.command()

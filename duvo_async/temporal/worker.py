@@ -25,6 +25,8 @@ STARTS_PER_SECOND = 4.0
 """Of the 300 requests a minute that the API allows at first, a fifth is left to all else."""
 MAX_CACHED_WORKFLOWS = 100
 GRACE = 10.0
+SETTLES = 0.1
+"""Seconds until Temporal's threads have let go: a Python that ends before may crash."""
 _STARTS_AT_ONCE = 32
 
 
@@ -61,6 +63,7 @@ class DuvoWorker:
             for task in (told, *ending):  # those of a worker that failed might never end
                 task.cancel()
             await asyncio.gather(told, *ending, return_exceptions=True)
+            await asyncio.sleep(SETTLES)
         for problem in ended:
             if problem is not None:
                 raise problem

@@ -1,7 +1,8 @@
 """All benchmarks, in one table: `python -m benchmarks`, or `python -m benchmarks calls imports`.
 
 Those of uploads and of the fan-out have more to tell than fits: `python -m benchmarks.uploads`,
-`python -m benchmarks.fanout`. `python -m benchmarks.instructions` takes its time.
+`python -m benchmarks.fanout`. `python -m benchmarks.instructions` takes its time, and `python -m
+benchmarks.durable` needs the extra `servers`.
 """
 
 import argparse

@@ -8,6 +8,7 @@
     ├── UploadSourceError               (also a ValueError) what should be uploaded cannot be read
     ├── DownloadTargetError             (also a ValueError) what is downloaded cannot be put there
     ├── JournalError                    the journal of a fan-out cannot be used: path
+    ├── DurableRunError                 a workflow did not get to its run's end: workflow_id
     ├── APIError                        a call that did not end well: method, path, idempotency_key
     │   ├── APIConnectionError          no answer came
     │   ├── APITimeoutError             (also a TimeoutError) no answer came in time
@@ -132,6 +133,18 @@ class JournalError(DuvoError):
     def __init__(self, text: str, *, path: str) -> None:
         super().__init__(text)
         self.path = path
+
+
+class DurableRunError(DuvoError):
+    """A workflow that waited for a run was cancelled or ended, or failed for a reason of its own.
+
+    Attributes:
+        workflow_id: The workflow's id. None when it is not known.
+    """
+
+    def __init__(self, text: str, *, workflow_id: str | None) -> None:
+        super().__init__(text)
+        self.workflow_id = workflow_id
 
 
 class APIError(DuvoError):

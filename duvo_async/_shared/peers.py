@@ -1,7 +1,8 @@
 """The other processes that use the key: what one reads of the list of runs, all know."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import Context
 from uuid import uuid4
 
@@ -54,7 +55,7 @@ class RedisPeers:
         loop = self._here()
         if self._listener is None:
             self._listener = loop.create_task(
-                self._listen(self._links[1], heard), name="duvo-async peers", context=Context()
+                self._listen(self._links, heard), name="duvo-async peers", context=Context()
             )
 
     async def close(self) -> None:
@@ -88,13 +89,19 @@ class RedisPeers:
         finally:
             self._teller = None
 
-    async def _listen(self, link: Link, heard: Heard) -> None:
-        while True:
-            try:
-                async with link.listening(self._channel) as messages:
-                    async for message in messages:
-                        page = pages.read(message, self._secret)
-                        if page is not None and page.origin != self._origin:
-                            heard(page)
-            except LinkError:
+    async def _listen(self, links: Sequence[Link], heard: Heard) -> None:
+        try:
+            while True:
+                with suppress(LinkError):
+                    await self._hear(links[-1], heard)
                 await asyncio.sleep(_REST)
+        finally:  # as the loop may end before anybody closes this
+            for link in links:
+                await link.close()
+
+    async def _hear(self, link: Link, heard: Heard) -> None:
+        async with link.listening(self._channel) as messages:
+            async for message in messages:
+                page = pages.read(message, self._secret)
+                if page is not None and page.origin != self._origin:
+                    heard(page)

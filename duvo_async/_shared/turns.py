@@ -248,9 +248,8 @@ class SharedTurns(Turns):
                     self._fall(loop, asked, error)
                 else:
                     self._heed(loop, asked, said)
-            if not self._clients:  # the last one was closed while some of its calls had to wait
-                self._desks.pop(loop, None)
-                await desk.link.close()
+                if not self._clients:  # the last one was closed while some of its calls waited
+                    await desk.link.close()
         finally:
             desk.task = None
 

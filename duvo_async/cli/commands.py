@@ -16,6 +16,7 @@ from duvo_async.cli.cases import KINDS, CaseFile, create_cases
 from duvo_async.cli.job import Settings
 from duvo_async.cli.listen import listen
 from duvo_async.cli.work import finish
+from duvo_async.cli.worker import worker
 from duvo_async.settings import APIVersion
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -275,4 +276,4 @@ def whoami(**how: Any) -> int:  # noqa: ANN401 - as above
     return _ask(listing.who_am_i, **how)
 
 
-COMMANDS = (api, runs, cases, agents, whoami, listen)
+COMMANDS = (api, runs, cases, agents, whoami, listen, worker)

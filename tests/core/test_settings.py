@@ -443,7 +443,7 @@ def test_the_environment_may_say_where_it_is() -> None:
     assert given is not None
     assert given.reveal() == "redis://other.test"
     assert resolve(environ={"DUVO_BUDGET_URL": ""}).budget is None
-    with pytest.raises(ConfigurationError, match="^DUVO_BUDGET_URL must be where Redis is"):
+    with pytest.raises(ConfigurationError, match=r"^DUVO_BUDGET_URL must be where Redis is"):
         resolve(environ={"DUVO_BUDGET_URL": "cache.test"})
 
 

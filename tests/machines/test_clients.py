@@ -4,12 +4,17 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from random import random
 
 import pytest
 import redis as redis_package
 
 from duvo_async import AsyncDuvo, ClientCredentials, Duvo
+from duvo_async._pacing import Budget, Lane
+from duvo_async._shared.link import Link
 from duvo_async._shared.turns import SharedTurns
+from duvo_async._turns import Limits
+from duvo_async.credentials import Secret
 from duvo_async.emulator import Emulator, Say
 from tests.support.redis_server import RedisServer
 
@@ -74,19 +79,19 @@ def test_a_blocking_client_shares_it(redis: RedisServer, outside: Emulator) -> N
     assert [*under_way(redis).values()] == [0]
 
 
-def test_a_client_may_go_from_loop_to_loop(redis: RedisServer, outside: Emulator) -> None:
-    agent_id = outside.add_agent([Say("Posted.")])
-    duvo = AsyncDuvo(outside.api_key, base_url=outside.url, budget=redis.url)
+def test_turns_may_be_taken_in_one_loop_after_another(redis: RedisServer) -> None:
+    turns = SharedTurns(Budget(), lambda: Link(Secret(redis.url), "duvo:{test}"), "here", random)
+    turns.join(limits := Limits())
 
-    async def run(*, last: bool) -> None:
-        assert (await duvo.runs.execute(agent_id)).succeeded
-        turns = duvo._session.turns  # noqa: SLF001 - whose connection belongs to this loop
-        assert isinstance(turns, SharedTurns)
+    async def take() -> None:
+        turns.release(await turns.wait(Lane.CALL))
         assert not turns.narrow
-        await (duvo.close() if last else turns.close())
+        await turns.close()
 
-    asyncio.run(run(last=False))
-    asyncio.run(run(last=True))
+    asyncio.run(take())
+    asyncio.run(take())
+    turns.leave(limits)
+    assert [*under_way(redis).values()] == [0]
 
 
 @pytest.mark.no_cover

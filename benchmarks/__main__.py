@@ -20,7 +20,7 @@ SUITES: dict[str, tuple[Callable[[], Iterable[Row]], Callable[[], Iterable[Row]]
     "waiters": (waiters.rows, lambda: waiters.rows(runs=200)),
     "uploads": (uploads.rows, lambda: uploads.rows(size=uploads.MB, rounds=1)),
     "fanout": (fanout.rows, lambda: fanout.rows(numbers=(10,))),
-    "machines": (machines.rows, lambda: machines.rows(runs=40, seeds=1, rounds=20)),
+    "machines": (machines.rows, lambda: machines.rows(runs=10, seeds=1, rounds=20, processes=(2,))),
 }
 """Each with its quick form, which shows that it works and measures little."""
 

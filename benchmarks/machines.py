@@ -82,12 +82,12 @@ def _together(server: RedisServer, case: Case, gone_at: float | None = None) -> 
     return simulate(Together(server, name, gone_at), case, GRACE)
 
 
-def lag(server: RedisServer, runs: int, seeds: int) -> Iterable[Row]:
+def lag(server: RedisServer, runs: int, seeds: int, processes: Sequence[int]) -> Iterable[Row]:
     """Compare how soon ends are known, in one process and in several."""
     alone = [simulate(list_sweep, _case(runs, seed)) for seed in range(seeds)]
     yield Row("machines", f"mean lag in s, one process, {runs:,} runs", fmean(_means(alone)))
     yield Row("machines", "mean excess in s, one process", fmean(_excess(alone)))
-    for number in PROCESSES:
+    for number in processes:
         found = [_together(server, _case(runs, seed, number)) for seed in range(seeds)]
         ratio = fmean(_means(found)) / fmean(_means(alone))
         refused = sum(each.refused for each in found)
@@ -96,9 +96,9 @@ def lag(server: RedisServer, runs: int, seeds: int) -> Iterable[Row]:
         yield Row("machines", f"429s, {number} processes", refused, most=0)
 
 
-def outage(server: RedisServer, runs: int) -> Iterable[Row]:
+def outage(server: RedisServer, runs: int, processes: Sequence[int]) -> Iterable[Row]:
     """Kill Redis for a minute, and have it come back empty."""
-    for number in PROCESSES:
+    for number in processes:
         for at in GONE_AT:
             # A trial whose runs do not all complete, each known, ends with an error.
             figures = _together(server, _case(runs, 0, number), at)
@@ -139,13 +139,20 @@ async def cost(server: RedisServer, rounds: int) -> Row:
     return Row("machines", "an acquire ÷ a PING round trip", asked / ping, most=_MOST_COST)
 
 
-def rows(*, runs: int = RUNS, seeds: int = SEEDS, rounds: int = _ROUNDS) -> Iterable[Row]:
+def rows(
+    *,
+    runs: int = RUNS,
+    seeds: int = SEEDS,
+    rounds: int = _ROUNDS,
+    processes: Sequence[int] = PROCESSES,
+) -> Iterable[Row]:
     """Measure for the table of all benchmarks.
 
     Args:
         runs: How many runs are shared.
         seeds: How many trials.
         rounds: How often an acquire is timed.
+        processes: Among how many.
 
     Yields:
         The figures.
@@ -153,8 +160,8 @@ def rows(*, runs: int = RUNS, seeds: int = SEEDS, rounds: int = _ROUNDS) -> Iter
     logging.getLogger("duvo_async").setLevel(logging.ERROR)  # each process tells of each outage
     with TemporaryDirectory() as folder, running(Path(folder)) as server:
         yield asyncio.run(cost(server, rounds))
-        yield from lag(server, runs, seeds)
-        yield from outage(server, runs)
+        yield from lag(server, runs, seeds, processes)
+        yield from outage(server, runs, processes)
 
 
 def main() -> None:

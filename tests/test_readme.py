@@ -14,6 +14,7 @@ import pytest
 
 from duvo_async.emulator import AskApproval, AskQuestions, Emulator, Option, Question, Say, Step
 from duvo_async.webhooks import sign
+from tests.support import temporal_server
 from tests.support.asgi import deliver
 from tests.support.mcp_server import mcp_server
 
@@ -54,7 +55,11 @@ def test_there_are_programs() -> None:
 @pytest.mark.parametrize("generation", ["", "/v2"], ids=["v1", "v2"])
 @pytest.mark.parametrize("program", PROGRAMS, ids=[str(n) for n in range(len(PROGRAMS))])
 async def test_program(
-    program: str, generation: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    program: str,
+    generation: str,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("DUVO_API_KEY", emulator.api_key)
     monkeypatch.setenv("DUVO_API_BASE_URL", emulator.url + generation)
@@ -77,6 +82,13 @@ async def test_program(
         if "duvo.mcp" in program:
             url, _ = stack.enter_context(mcp_server(f"{generation or '/v1'}/mcp", emulator.api_key))
             monkeypatch.setenv("DUVO_API_BASE_URL", url + generation)
+        if "temporal_address" in program:
+            server = temporal_server.program(temporal_server.DEV_SERVER)
+            if server is None:
+                pytest.skip("the extra 'servers' is not installed")
+            port = temporal_server.free_port()
+            stack.enter_context(temporal_server.dev_server(server, tmp_path, port))
+            names["temporal_address"] = f"127.0.0.1:{port}"
         await run(code, names)
 
 

@@ -115,8 +115,8 @@ class Link:
             from redis.asyncio.retry import Retry  # noqa: PLC0415
             from redis.backoff import NoBackoff  # noqa: PLC0415
 
-            make: Any = redis.Redis.from_url  # pyright: ignore[reportUnknownMemberType] - as above
-            self._redis = make(
+            kind: Any = redis.Redis
+            self._redis = kind.from_url(
                 self._url.reveal(),
                 socket_connect_timeout=PATIENCE,
                 socket_timeout=None,  # a listener may hear nothing for hours

@@ -29,13 +29,8 @@ from duvo_async import AsyncDuvo
 from duvo_async.emulator import Emulator, Request, Response, Sleep
 from duvo_async.temporal import DurableRun, DuvoRunWorkflow, data_converter, duvo_worker
 from duvo_async.temporal.worker import SETTLES
-from tests.support.temporal_server import (
-    DEV_SERVER,
-    TIME_SKIPPING_SERVER,
-    dev_server,
-    free_port,
-    program,
-)
+from tests.support.programs import free_port, program
+from tests.support.temporal_server import DEV_SERVER, TIME_SKIPPING_SERVER, dev_server
 
 FOREVER = 1e6
 """Seconds; such a run does not end here."""

@@ -3,7 +3,6 @@
 import ast
 import inspect
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,9 +13,11 @@ import pytest
 
 from duvo_async.emulator import AskApproval, AskQuestions, Emulator, Option, Question, Say, Step
 from duvo_async.webhooks import sign
-from tests.support import temporal_server
 from tests.support.asgi import deliver
 from tests.support.mcp_server import mcp_server
+from tests.support.programs import free_port
+from tests.support.programs import program as program_called
+from tests.support.temporal_server import DEV_SERVER, dev_server
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 PROGRAMS = [
@@ -83,19 +84,13 @@ async def test_program(
             url, _ = stack.enter_context(mcp_server(f"{generation or '/v1'}/mcp", emulator.api_key))
             monkeypatch.setenv("DUVO_API_BASE_URL", url + generation)
         if "temporal_address" in program:
-            server = temporal_server.program(temporal_server.DEV_SERVER)
+            server = program_called(DEV_SERVER)
             if server is None:
                 pytest.skip("the extra 'servers' is not installed")
-            port = temporal_server.free_port()
-            stack.enter_context(temporal_server.dev_server(server, tmp_path, port))
+            port = free_port()
+            stack.enter_context(dev_server(server, tmp_path, port))
             names["temporal_address"] = f"127.0.0.1:{port}"
         await run(code, names)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 SECRET = "whsec_1"

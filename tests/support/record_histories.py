@@ -19,7 +19,8 @@ from duvo_async.emulator import AskApproval, AskQuestions, Emulator, Option, Que
 from duvo_async.emulator import Step as Does
 from duvo_async.temporal import DurableRun, DuvoRunWorkflow, data_converter, duvo_worker
 from tests.support.patience import eventually
-from tests.support.temporal_server import DEV_SERVER, dev_server, free_port, program
+from tests.support.programs import free_port, program
+from tests.support.temporal_server import DEV_SERVER, dev_server
 
 Handle: TypeAlias = WorkflowHandle[DuvoRunWorkflow, Run]
 TASK_QUEUE = "duvo"

@@ -1,31 +1,25 @@
 """A Redis server of a test's own."""
 
 import os
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from attrs import define, field
 
+from tests.support.programs import free_port, guarded
+from tests.support.programs import program as program_called
+
+PROGRAM = "redis-server"
 _UP_WITHIN = 20.0
-_GUARDED = '"$@" & read -r _; kill -9 $!'
-"""Ends the server when who started it has ended, however: then its pipe has no other end."""
+"""Real seconds."""
 
 
 def program() -> str | None:
     """Find the server's program. None where it is not installed."""
-    return shutil.which("redis-server")
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return program_called(PROGRAM)
 
 
 @define(eq=False)
@@ -38,8 +32,8 @@ class RedisServer:
     """
 
     folder: Path
-    port: int = field(factory=_free_port)
-    _process: "subprocess.Popen[bytes] | None" = None
+    port: int = field(factory=free_port)
+    _running: ExitStack = field(factory=ExitStack)
 
     @property
     def url(self) -> str:
@@ -48,14 +42,9 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, empty."""
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        command = [PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--save", "", "--appendonly", "no", "--dir", os.fspath(self.folder)]
-        self._process = subprocess.Popen(  # noqa: S603 - our own words
-            ["/bin/sh", "-c", _GUARDED, "redis", *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._running.enter_context(guarded(command, self.folder / "redis.log"))
         deadline = time.monotonic() + _UP_WITHIN
         while not self._answers():
             if time.monotonic() > deadline:
@@ -64,10 +53,7 @@ class RedisServer:
 
     def kill(self) -> None:
         """End it at once, and with it all that it knows."""
-        process, self._process = self._process, None
-        if process is not None and process.stdin is not None:
-            process.stdin.close()
-            process.wait(_UP_WITHIN)
+        self._running.close()
 
     def _answers(self) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as asking:
@@ -80,8 +66,8 @@ class RedisServer:
 def running(folder: Path) -> Iterator[RedisServer]:
     """Have a server."""
     server = RedisServer(folder)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.kill()

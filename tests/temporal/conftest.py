@@ -14,13 +14,8 @@ from temporalio.client import Client
 from duvo_async import AsyncDuvo
 from duvo_async.emulator import Emulator
 from duvo_async.temporal import data_converter
-from tests.support.temporal_server import (
-    DEV_SERVER,
-    TIME_SKIPPING_SERVER,
-    dev_server,
-    free_port,
-    program,
-)
+from tests.support.programs import free_port, program
+from tests.support.temporal_server import DEV_SERVER, TIME_SKIPPING_SERVER, dev_server
 
 REQUIRED = "DUVO_SERVER_TESTS" in os.environ  # asked now: tests see no such variable
 

@@ -14,8 +14,8 @@ from duvo_async.cli.worker import Place, Working
 from duvo_async.emulator import Emulator, Say
 from duvo_async.temporal import DurableRun, DuvoRunWorkflow
 from tests.support.patience import limited
+from tests.support.programs import guarded
 from tests.support.shell import environment, shell
-from tests.support.temporal_server import guarded
 
 WORKER = [sys.executable, "-W", "error", "-m", "duvo_async.cli", "worker"]
 

@@ -16,7 +16,8 @@ from duvo_async import AsyncDuvo, HumanAnswer, HumanRequestPending, RunOutcome
 from duvo_async.emulator import AskApproval, Emulator, Say, Sleep
 from duvo_async.temporal import data_converter, following, run_many
 from tests.support.patience import eventually, limited
-from tests.support.temporal_server import dev_server, free_port, guarded, kill
+from tests.support.programs import free_port, guarded, kill
+from tests.support.temporal_server import dev_server
 
 if TYPE_CHECKING:
     import subprocess

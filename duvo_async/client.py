@@ -81,7 +81,7 @@ class AsyncDuvo:
             budget, `redis://:password@host:6379/0`, `rediss://…` or `unix://…`: with the extra
             `redis`. They also share what they read of the list of runs. It needs a key or
             `ClientCredentials`, and all must name the API by the same origin. None takes
-            `DUVO_BUDGET_URL`; without that the budget is kept in this process.
+            `DUVO_BUDGET_URL`; without that, or empty, the budget is kept in this process.
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
         session: Your own aiohttp session, for proxies or certificates of your own; it is not closed
             with the client. None makes one, which goes through the proxies that the environment

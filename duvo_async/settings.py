@@ -94,8 +94,8 @@ class Settings:
             connect_timeout: Seconds.
             requests_per_minute: None for what the API allows.
             processes: How many processes use the key. None for 1, or 10 with a budget in Redis.
-            budget: Where the Redis is in which they share its budget. None takes
-                `DUVO_BUDGET_URL`, else it is nowhere.
+            budget: Where the Redis is in which they share its budget; empty for nowhere. None
+                takes `DUVO_BUDGET_URL`, else it is nowhere.
             public_url: Where the API reaches a receiver of webhooks. None if it has none.
             max_response_bytes: The largest body of an answer, decompressed.
             environ: The environment. None takes the process's own.
@@ -236,12 +236,12 @@ def _processes(given: int | None, *, shared: bool) -> int:
 
 def _budget(given: str | None, credentials: Credentials, env: Mapping[str, str]) -> Secret | None:
     name = "DUVO_BUDGET_URL" if given is None else "budget"
-    text = (env.get(name) or None) if given is None else given
-    if text is None:
-        return None
+    text = env.get(name, "") if given is None else given
     # No error quotes the URL: it may hold a password.
     if not isinstance(text, str):
         raise TypeError(f"budget must be a string, not {type(text).__name__}")
+    if not text:
+        return None
     try:
         url = urlsplit(text)
         _ = url.port

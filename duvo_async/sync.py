@@ -70,7 +70,7 @@ class Duvo(Mirror[AsyncDuvo]):
             budget, `redis://:password@host:6379/0`, `rediss://…` or `unix://…`: with the extra
             `redis`. They also share what they read of the list of runs. It needs a key or
             `ClientCredentials`, and all must name the API by the same origin. None takes
-            `DUVO_BUDGET_URL`; without that the budget is kept in this process.
+            `DUVO_BUDGET_URL`; without that, or empty, the budget is kept in this process.
         retry: How often and how patiently to repeat. None takes `RetryPolicy()`.
         webhooks: A `duvo_async.webhooks.WebhookReceiver`: a wait looks at its run as soon as there
             is an event of it, and looks less often for itself, as long as the events prove to come.

@@ -10,22 +10,11 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from math import inf
 
-from attrs import define, field
-
 from duvo_async._pacing import AT_ONCE, Budget, Lane
 from duvo_async._protocol import Window
+from duvo_async._shared.desk import MOST_TOLD, Asked, Desk
 from duvo_async._shared.link import Link, LinkError
-from duvo_async._shared.script import (
-    CODES,
-    Ask,
-    Kind,
-    Report,
-    Verdict,
-    Wishes,
-    code_of,
-    verdict,
-    words,
-)
+from duvo_async._shared.script import CODES, Ask, Kind, Report, Verdict, Wishes, code_of
 from duvo_async._turns import Turns
 
 _logger = logging.getLogger("duvo_async")
@@ -33,44 +22,6 @@ _TRY_AGAIN = 2.0
 """Seconds after which a Redis that did not answer is asked again, while anything is sent."""
 _JITTER = 0.05
 """The most that is added to a poll's delay, so that no process is always the first to ask."""
-_MOST_TOLD = 500
-"""Reports in one question, and those that are kept for a Redis that does not answer."""
-
-
-@define(eq=False)
-class _Asked:
-    """A request that may go as far as this process is concerned.
-
-    Attributes:
-        turn: Waits.
-        number: Its number.
-        ask: What Redis is asked for.
-    """
-
-    turn: "asyncio.Future[int]"
-    number: int
-    ask: Ask
-
-
-@define(eq=False)
-class _Desk:
-    """What one event loop has to tell Redis and to ask it.
-
-    Attributes:
-        link: Leads there.
-        asked: Those who ask.
-        reports: What became of requests.
-        quiet_until: Until when nothing should be sent, on the loop's clock.
-        greets: Whether Redis is to be asked even if there is nothing to ask.
-        task: Asks. None when there is nothing to say.
-    """
-
-    link: Link
-    asked: list[_Asked] = field(factory=list[_Asked])
-    reports: list[Report] = field(factory=list[Report])
-    quiet_until: float = -inf
-    greets: bool = False
-    task: "asyncio.Task[None] | None" = None
 
 
 class SharedTurns(Turns):
@@ -97,7 +48,7 @@ class SharedTurns(Turns):
         self._place = place
         self._random = random
         self._clock = clock
-        self._desks: dict[asyncio.AbstractEventLoop, _Desk] = {}
+        self._desks: dict[asyncio.AbstractEventLoop, Desk] = {}
         self._processes = 1
         self._narrow_until = -inf
         self._failing = False
@@ -185,7 +136,7 @@ class SharedTurns(Turns):
         if self.narrow:
             super()._grant(turn, lane, loop, hurried=hurried)
             return
-        asked, its_loop = _Asked(turn, self.budget.number, Ask(lane, hurried)), turn.get_loop()
+        asked, its_loop = Asked(turn, self.budget.number, Ask(lane, hurried)), turn.get_loop()
         if its_loop is loop:
             self._put(loop, asked)
             return
@@ -199,7 +150,7 @@ class SharedTurns(Turns):
         if of:
             self._report(Report(Kind.UNPOLLED if lane is Lane.POLL else Kind.UNSENT, of))
 
-    def _put(self, loop: asyncio.AbstractEventLoop, asked: _Asked) -> None:
+    def _put(self, loop: asyncio.AbstractEventLoop, asked: Asked) -> None:
         desk = self._desk(loop)
         desk.asked.append(asked)
         self._begin(loop, desk)
@@ -212,15 +163,15 @@ class SharedTurns(Turns):
         if not self._failing:
             desk.reports.append(report)
             self._begin(loop, desk)
-        elif report.window and len(desk.reports) < _MOST_TOLD:
+        elif report.window and len(desk.reports) < MOST_TOLD:
             desk.reports.append(report)  # Redis may still know that it was sent
 
-    def _desk(self, loop: asyncio.AbstractEventLoop) -> _Desk:
+    def _desk(self, loop: asyncio.AbstractEventLoop) -> Desk:
         desk = self._desks.get(loop)
         if desk is None:
             for other in [each for each in self._desks if each.is_closed()]:
                 del self._desks[other]
-            desk = self._desks[loop] = _Desk(self._make_link())
+            desk = self._desks[loop] = Desk(self._make_link())
         return desk
 
     def _greet(self, now: float) -> None:
@@ -232,18 +183,19 @@ class SharedTurns(Turns):
             desk.greets = True
             self._begin(loop, desk)
 
-    def _begin(self, loop: asyncio.AbstractEventLoop, desk: _Desk) -> None:
+    def _begin(self, loop: asyncio.AbstractEventLoop, desk: Desk) -> None:
         if desk.task is None:
             desk.task = loop.create_task(
                 self._talk(loop, desk), name="duvo-async budget", context=Context()
             )
 
-    async def _talk(self, loop: asyncio.AbstractEventLoop, desk: _Desk) -> None:
+    async def _talk(self, loop: asyncio.AbstractEventLoop, desk: Desk) -> None:
         try:
-            while desk.asked or desk.greets or (desk.reports and not self._failing):
-                asked, desk.asked, desk.greets = desk.asked, [], False
+            while desk.has_to_ask or (desk.reports and not self._failing):
+                asked, desk.asked = desk.asked, []
+                now, clock = loop.time(), None if self._clock is None else self._clock()
                 try:
-                    said = await self._said(loop, desk, asked)
+                    said = await desk.ask(asked, self._wishes(now), now, clock)
                 except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
                     self._fall(loop, asked, error)
                 else:
@@ -253,25 +205,17 @@ class SharedTurns(Turns):
         finally:
             desk.task = None
 
-    async def _said(
-        self, loop: asyncio.AbstractEventLoop, desk: _Desk, asked: Sequence[_Asked]
-    ) -> Verdict:
-        reports, desk.reports = desk.reports[:_MOST_TOLD], desk.reports[_MOST_TOLD:]
-        now, quiet_until, desk.quiet_until = loop.time(), desk.quiet_until, -inf
-        wishes = Wishes(
+    def _wishes(self, now: float) -> Wishes:
+        return Wishes(
             reserve=self.budget.reserve,
             share=self.budget.share,
             margin=self._processes * AT_ONCE if self._processes > 1 else 0,
             starts_wait=bool(self._lines[Lane.START]),
-            quiet=max(0.0, quiet_until - now),
             away=now - self._answered_at if self._answered_at > -inf else -1.0,
         )
-        asks = [each.ask for each in asked]
-        clock = None if self._clock is None else self._clock()
-        return verdict(await desk.link.ask(words(wishes, asks, reports, now, clock)))
 
     def _fall(
-        self, loop: asyncio.AbstractEventLoop, asked: Sequence[_Asked], error: Exception
+        self, loop: asyncio.AbstractEventLoop, asked: Sequence[Asked], error: Exception
     ) -> None:
         """Go by oneself from here on."""
         failed_before, self._failing = self._failing, True
@@ -292,9 +236,7 @@ class SharedTurns(Turns):
             self._return(asked)
             self._admit(loop)
 
-    def _heed(
-        self, loop: asyncio.AbstractEventLoop, asked: Sequence[_Asked], said: Verdict
-    ) -> None:
+    def _heed(self, loop: asyncio.AbstractEventLoop, asked: Sequence[Asked], said: Verdict) -> None:
         """Do as Redis says."""
         if self._failing:
             self._failing = False
@@ -302,7 +244,7 @@ class SharedTurns(Turns):
         now = self._answered_at = loop.time()
         with self._lock:
             self._narrow(now + said.narrow if said.narrow else -inf)
-            left, back = list(said.granted), list[_Asked]()
+            left, back = list(said.granted), list[Asked]()
             for each in asked:
                 if left[each.ask.code] < 1:
                     back.append(each)
@@ -324,7 +266,7 @@ class SharedTurns(Turns):
         self._narrow_until = until
         self._adapt()
 
-    def _return(self, asked: Sequence[_Asked]) -> None:
+    def _return(self, asked: Sequence[Asked]) -> None:
         """Let those wait on, before all others, who cannot go yet."""
         for each in reversed(asked):
             self.budget.refund(each.number)

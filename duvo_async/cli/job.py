@@ -60,6 +60,7 @@ class Settings:
             base_url=self.base_url,
             api_version=self.api_version,
             team_id=self.team_id,
+            budget="" if self.local else None,  # an API of this process's own is nobody else's
         )
 
 

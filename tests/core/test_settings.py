@@ -442,6 +442,8 @@ def test_the_environment_may_say_where_it_is() -> None:
     given = resolve(environ=environ, budget="redis://other.test").budget
     assert given is not None
     assert given.reveal() == "redis://other.test"
+    assert resolve(environ=environ, budget="").budget is None
+    assert resolve(environ=environ, budget="").processes == 1
     assert resolve(environ={"DUVO_BUDGET_URL": ""}).budget is None
     with pytest.raises(ConfigurationError, match=r"^DUVO_BUDGET_URL must be where Redis is"):
         resolve(environ={"DUVO_BUDGET_URL": "cache.test"})
@@ -454,7 +456,7 @@ def test_nobody_says_how_many_share_it() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "redis", "redis:", "redis://", "http://cache.test", "unix://", "redis://h:port", "//h"],
+    [" ", "redis", "redis:", "redis://", "http://cache.test", "unix://", "redis://h:port", "//h"],
 )
 def test_a_budget_must_be_somewhere(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^budget (must be where|cannot be read)"):

@@ -141,6 +141,21 @@ def test_a_local_run_cannot_be_gone_on_with() -> None:
     assert "goes on" not in done.stderr
 
 
+def test_a_local_run_shares_no_budget() -> None:
+    nowhere = {"DUVO_BUDGET_URL": "redis://127.0.0.1:1"}
+    done = shell("run", "--local", "--approve", env=nowhere)
+    assert done.returncode == 0
+    assert "Redis" not in done.stderr
+
+
+def test_a_command_shares_the_budget_that_the_environment_names(emulator: Emulator) -> None:
+    agent = emulator.add_agent([Say("Posted.")])
+    nowhere = {"DUVO_BUDGET_URL": "redis://127.0.0.1:1"}
+    done = shell("run", agent, emulator=emulator, env=nowhere)
+    assert done.returncode == 0
+    assert "the Redis at 127.0.0.1:1, which keeps the key's budget, cannot be asked" in done.stderr
+
+
 def test_questions_are_shown_with_their_options(emulator: Emulator) -> None:
     questions = [Question("Which?", options=[Option("A"), Option("B")]), Question("Why?")]
     agent = emulator.add_agent([AskQuestions("First", questions)])

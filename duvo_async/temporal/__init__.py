@@ -41,6 +41,20 @@ if typing.TYPE_CHECKING:
     from duvo_async.temporal.many import run_many
     from duvo_async.temporal.worker import DuvoWorker, duvo_worker
     from duvo_async.temporal.workflow import DuvoRunWorkflow
+else:
+    # Loaded as they are asked for: what a workflow imports is loaded anew in a sandbox, with this.
+    __getattr__, __dir__ = _lazily(
+        __name__,
+        """
+        activities: DuvoActivities
+        converter: DuvoPayloadConverter data_converter
+        data: AnswerRequest DurableRun StartRun StopRun UploadFiles WaitForRun
+        failures: error_of
+        many: run_many
+        worker: DuvoWorker duvo_worker
+        workflow: DuvoRunWorkflow
+        """,
+    )
 
 __all__ = [
     "AnswerRequest",
@@ -58,17 +72,3 @@ __all__ = [
     "error_of",
     "run_many",
 ]
-
-# Loaded as they are asked for: what a workflow imports is loaded anew in a sandbox, with this.
-__getattr__, __dir__ = _lazily(
-    __name__,
-    """
-    activities: DuvoActivities
-    converter: DuvoPayloadConverter data_converter
-    data: AnswerRequest DurableRun StartRun StopRun UploadFiles WaitForRun
-    failures: error_of
-    many: run_many
-    worker: DuvoWorker duvo_worker
-    workflow: DuvoRunWorkflow
-    """,
-)

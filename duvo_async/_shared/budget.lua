@@ -74,7 +74,8 @@ local function observe(limit, remaining, reset_in)
 end
 
 local function report(kind, window, limit, remaining, reset_in)
-  if kind == TOLD then observe(limit, remaining, reset_in) end
+  -- What was kept until its window had ended says nothing of this one.
+  if kind == TOLD and reset_in > 0 then observe(limit, remaining, reset_in) end
   if window <= budget.window - KEPT or window > budget.window then return end
   local name = slot(window)
   local sent = budget[name] or 0

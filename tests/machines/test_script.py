@@ -138,6 +138,18 @@ def test_an_answer_is_as_old_as_it_is_when_it_is_told(script: Script) -> None:
     assert script([Ask(CALL)], [told]).waits[0] == 12.0
 
 
+def test_an_answer_that_is_told_when_its_window_has_ended_says_nothing_of_this_one(
+    script: Script,
+) -> None:
+    of = script([Ask(CALL)]).window
+    stale = Report(Kind.TOLD, of, Window(LIMIT, 3, 17.0), script.now)
+    script.now += 45
+    script(reports=[Report(Kind.TOLD, 0, Window(LIMIT, 200, 20.0), script.now)])
+    said = script([Ask(CALL)] * 400, [stale])
+    assert said.granted[0] == 200
+    assert said.waits[0] == 20.0
+
+
 def test_the_lanes_are_those_of_one_process(script: Script) -> None:
     wishes = Wishes(0.1, 0.05, 0)
     assert script.spend(START, wishes) == 255

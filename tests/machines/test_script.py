@@ -13,6 +13,8 @@ from duvo_async._protocol import Window
 from duvo_async._shared.script import SOURCE, Ask, Kind, Report, Verdict, Wishes, verdict, words
 from tests.support.redis_server import RedisServer
 
+pytestmark = pytest.mark.once  # the script is no Python
+
 CALL, START, POLL = Lane
 LIMIT = 300
 PLAIN = Wishes(0.0, 0.0, 0)

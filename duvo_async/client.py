@@ -75,8 +75,8 @@ class AsyncDuvo:
             told, the most careful counts.
         processes: How many processes use the key at the same time, other machines' included. With
             several, each has at most two requests under way and leaves twice their number of each
-            window unused, so that none of them earns a 429. With a `budget` each does so only while
-            its Redis does not answer. None for 1, or for 10 with a `budget`.
+            window unused, so that none of them earns a 429. With a `budget` any number may be under
+            way for as long as its Redis answers. None for 1, or for 10 with a `budget`.
         budget: Where the Redis is in which the processes of several machines share the key's
             budget, `redis://:password@host:6379/0`, `rediss://…` or `unix://…`: with the extra
             `redis`. They also share what they read of the list of runs. It needs a key or

@@ -46,6 +46,11 @@ _Sent: TypeAlias = tuple[float, Lane, int]
 """A request that is under way: when it was sent, what it is for, and in which window."""
 
 
+def margin_of(processes: int) -> int:
+    """Count what processes leave unused of a window, as none knows what the others have sent."""
+    return processes * AT_ONCE if processes > 1 else 0
+
+
 @define
 class Budget:
     """The requests that are left in this window, as far as this process can tell.
@@ -224,7 +229,7 @@ class Budget:
 
     def _margin(self, room: int) -> int:
         """Count what is left unused for the requests of other processes."""
-        return min(self.processes * AT_ONCE, room // 2) if self.processes > 1 else 0
+        return min(margin_of(self.processes), room // 2)
 
     def _left(self, lane: Lane, *, starts_wait: bool) -> int:
         """Count the requests that a lane may still send in this window."""

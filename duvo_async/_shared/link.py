@@ -95,10 +95,6 @@ class Link:
             await self._dropped()
             raise LinkError(_described(error)) from None
 
-    async def ping(self) -> None:
-        """See that Redis is there."""
-        await self._connected().ping()
-
     async def close(self) -> None:
         """Give back the connection; the next question makes another one."""
         await self._dropped()

@@ -1,6 +1,7 @@
 """The other processes that use the key: what one reads of the list of runs, all know."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
@@ -32,7 +33,7 @@ class RedisPeers:
         self._channel = channel
         self._secret = secret
         self._origin = uuid4().hex
-        self._to_tell: list[SeenPage] = []
+        self._to_tell: deque[SeenPage] = deque(maxlen=_MOST)
         self._teller: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -44,7 +45,7 @@ class RedisPeers:
         loop = self._here()
         if loop.time() < self._silent_until:
             return
-        self._to_tell = [*self._to_tell[-_MOST:], evolve(page, origin=self._origin)]
+        self._to_tell.append(evolve(page, origin=self._origin))
         if self._teller is None:
             self._teller = loop.create_task(
                 self._tell(self._links[0]), name="duvo-async peers", context=Context()
@@ -80,7 +81,7 @@ class RedisPeers:
     async def _tell(self, link: Link) -> None:
         try:
             while self._to_tell:
-                page = self._to_tell.pop(0)
+                page = self._to_tell.popleft()
                 try:
                     await link.publish(self._channel, pages.written(page, self._secret))
                 except LinkError:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from math import inf
 
-from duvo_async._pacing import AT_ONCE, Budget, Lane
+from duvo_async._pacing import Budget, Lane, margin_of
 from duvo_async._protocol import Window
 from duvo_async._shared.desk import MOST_TOLD, Asked, Desk
 from duvo_async._shared.link import Link, LinkError
@@ -209,7 +209,7 @@ class SharedTurns(Turns):
         return Wishes(
             reserve=self.budget.reserve,
             share=self.budget.share,
-            margin=self._processes * AT_ONCE if self._processes > 1 else 0,
+            margin=margin_of(self._processes),
             starts_wait=bool(self._lines[Lane.START]),
             away=now - self._answered_at if self._answered_at > -inf else -1.0,
         )

@@ -197,7 +197,7 @@ async def test_who_listens_listens_again(key: Key, emulator: Emulator, redis: Re
     batch.check(20)
 
 
-async def test_a_client_in_another_loop_starts_anew(key: Key) -> None:
+async def test_another_loop_closes_nothing_of_this_one(key: Key) -> None:
     peers = key.peers()
     peers.listen(lambda _: None)
     assert peers._listener is not None  # noqa: SLF001 - which belongs to this loop

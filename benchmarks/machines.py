@@ -20,8 +20,8 @@ from benchmarks.policies import list_sweep
 from benchmarks.table import Row
 from benchmarks.trials import Case, Figures, Trial, simulate
 from duvo_async._pacing import Lane
-from duvo_async._shared.link import Link
-from duvo_async._shared.script import Ask, Wishes, words
+from duvo_async._redis.link import Link
+from duvo_async._redis.script import Ask, Wishes, words
 from duvo_async.credentials import Secret
 from tests.support.machines import GRACE, Key
 from tests.support.redis_server import RedisServer, running

@@ -467,7 +467,7 @@ def client_over(
 def _turns_of(settings: Settings) -> tuple[Turns, Peers | None]:
     if settings.budget is None:
         return turns_for(settings), None
-    from duvo_async._shared import shared  # noqa: PLC0415 - only for those who have one
+    from duvo_async._redis import shared  # noqa: PLC0415 - only for those who have one
 
     return shared(settings, settings.budget)
 

@@ -83,7 +83,7 @@ def test_a_client_loads_no_more_than_a_first_call_needs() -> None:
     loaded = loaded_by("from duvo_async import AsyncDuvo; AsyncDuvo('dv_key')")
     assert "duvo_async.resources.runs" in loaded
     unwanted = {"aiohttp.web", "click", "rich", "mcp", "sqlite3", "uvloop"}
-    unwanted |= {"redis", "temporalio", "duvo_async._shared", "duvo_async.temporal"}
+    unwanted |= {"redis", "temporalio", "duvo_async._redis", "duvo_async.temporal"}
     unwanted |= {f"duvo_async.{name}" for name in ("cli", "emulator", "sync", "journaling")}
     unwanted |= {f"duvo_async.resources.{name}" for name in ("agents", "cases", "files", "mcp")}
     assert not loaded & unwanted

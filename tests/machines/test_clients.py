@@ -11,8 +11,8 @@ import redis as redis_package
 
 from duvo_async import AsyncDuvo, ClientCredentials, Duvo
 from duvo_async._pacing import Budget, Lane
-from duvo_async._shared.link import Link
-from duvo_async._shared.turns import SharedTurns
+from duvo_async._redis.link import Link
+from duvo_async._redis.turns import SharedTurns
 from duvo_async._turns import Limits
 from duvo_async.credentials import Secret
 from duvo_async.emulator import Emulator, Say

@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 from duvo_async import AsyncDuvo, Run, RunOutcome, RunStatus
 from duvo_async._hints import SeenPage
 from duvo_async._protocol import Request, Response
-from duvo_async._shared import pages
+from duvo_async._redis import pages
 from duvo_async.emulator import Emulator, Sleep, StartedRun, Step
 from duvo_async.models.runs import FollowedRun
 from tests.support.in_memory import Fault, client_of

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from duvo_async._pacing import Budget, Lane
 from duvo_async._protocol import Window
-from duvo_async._shared.script import SOURCE, Ask, Kind, Report, Verdict, Wishes, verdict, words
+from duvo_async._redis.script import SOURCE, Ask, Kind, Report, Verdict, Wishes, verdict, words
 from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.once  # the script is no Python

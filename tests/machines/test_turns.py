@@ -10,9 +10,9 @@ import redis as redis_package
 
 from duvo_async._pacing import Lane
 from duvo_async._protocol import Window
-from duvo_async._shared.link import PATIENCE, Link
-from duvo_async._shared.script import Word
-from duvo_async._shared.turns import SharedTurns
+from duvo_async._redis.link import PATIENCE, Link
+from duvo_async._redis.script import Word
+from duvo_async._redis.turns import SharedTurns
 from duvo_async._turns import Limits
 from duvo_async.credentials import Secret
 from tests.support.machines import HeldLink, Key

@@ -8,10 +8,10 @@ from typing import TypeVar
 from attrs import frozen
 
 from duvo_async._pacing import Budget
-from duvo_async._shared.link import Link
-from duvo_async._shared.peers import RedisPeers
-from duvo_async._shared.script import Word
-from duvo_async._shared.turns import SharedTurns
+from duvo_async._redis.link import Link
+from duvo_async._redis.peers import RedisPeers
+from duvo_async._redis.script import Word
+from duvo_async._redis.turns import SharedTurns
 from duvo_async.credentials import Secret
 from tests.support.virtual_time import VirtualTimeLoop, wall_clock
 

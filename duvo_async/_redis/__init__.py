@@ -9,9 +9,9 @@ from hashlib import sha256
 
 from duvo_async._hints import Peers
 from duvo_async._pacing import Budget
-from duvo_async._shared.link import Link, check_installed, place
-from duvo_async._shared.peers import RedisPeers
-from duvo_async._shared.turns import SharedTurns
+from duvo_async._redis.link import Link, check_installed, place
+from duvo_async._redis.peers import RedisPeers
+from duvo_async._redis.turns import SharedTurns
 from duvo_async._turns import Turns, digest_of, turns_for
 from duvo_async.credentials import ClientCredentials, Secret
 from duvo_async.settings import Settings

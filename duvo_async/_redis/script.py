@@ -184,7 +184,7 @@ def _source() -> str:
         "REMEMBERED": _REMEMBERED * 1000,
     }
     head = f"local {', '.join(constants)} = {', '.join(map(str, constants.values()))}\n"
-    return head + (files("duvo_async._shared") / "budget.lua").read_text("utf-8")
+    return head + (files("duvo_async._redis") / "budget.lua").read_text("utf-8")
 
 
 SOURCE: str = _source()

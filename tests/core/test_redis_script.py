@@ -10,9 +10,9 @@ from attrs import evolve
 from duvo_async._hints import SeenPage
 from duvo_async._pacing import Lane
 from duvo_async._protocol import Window
-from duvo_async._shared import pages
-from duvo_async._shared.link import place
-from duvo_async._shared.script import (
+from duvo_async._redis import pages
+from duvo_async._redis.link import place
+from duvo_async._redis.script import (
     CODES,
     SOURCE,
     Ask,

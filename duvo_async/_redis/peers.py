@@ -10,8 +10,8 @@ from uuid import uuid4
 from attrs import evolve
 
 from duvo_async._hints import Heard, SeenPage
-from duvo_async._shared import pages
-from duvo_async._shared.link import Link, LinkError
+from duvo_async._redis import pages
+from duvo_async._redis.link import Link, LinkError
 
 _REST = 2.0
 """Seconds for which a Redis that cannot be reached is left alone."""

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from duvo_async._shared.script import DIGEST, SOURCE, Word
+from duvo_async._redis.script import DIGEST, SOURCE, Word
 from duvo_async.credentials import Secret
 from duvo_async.errors import ConfigurationError
 

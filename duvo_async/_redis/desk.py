@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve, field
 
-from duvo_async._shared.link import Link
-from duvo_async._shared.script import Ask, Report, Verdict, Wishes, verdict, words
+from duvo_async._redis.link import Link
+from duvo_async._redis.script import Ask, Report, Verdict, Wishes, verdict, words
 
 if TYPE_CHECKING:
     import asyncio

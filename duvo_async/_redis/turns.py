@@ -12,9 +12,9 @@ from math import inf
 
 from duvo_async._pacing import Budget, Lane, margin_of
 from duvo_async._protocol import Window
-from duvo_async._shared.desk import MOST_TOLD, Asked, Desk
-from duvo_async._shared.link import Link, LinkError
-from duvo_async._shared.script import CODES, Ask, Kind, Report, Verdict, Wishes, code_of
+from duvo_async._redis.desk import MOST_TOLD, Asked, Desk
+from duvo_async._redis.link import Link, LinkError
+from duvo_async._redis.script import CODES, Ask, Kind, Report, Verdict, Wishes, code_of
 from duvo_async._turns import Turns
 
 _logger = logging.getLogger("duvo_async")

@@ -44,6 +44,18 @@ def check_inputs(name: str, inputs: object) -> None:
         raise TypeError(f"{name} must be an iterable, not {type(inputs).__name__}")
 
 
+async def numbered(inputs: Inputs[_T]) -> AsyncGenerator[tuple[int, _T], None]:
+    """Read inputs one by one, each with its position."""
+    if isinstance(inputs, AsyncIterable):
+        index = 0
+        async for each in inputs:
+            yield index, each
+            index += 1
+        return
+    for index, each in enumerate(inputs):
+        yield index, each
+
+
 async def batched(inputs: Inputs[_T], size: int) -> AsyncGenerator[list[_T], None]:
     """Read inputs a batch at a time, a plain iterable of a blocking caller in his thread.
 

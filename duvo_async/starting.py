@@ -1,12 +1,12 @@
 """Where the runs of a fan-out come from: runs that there are, or inputs to start them with."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 from uuid import uuid4
 
 from duvo_async._callbacks import invoke
-from duvo_async._inputs import Inputs
+from duvo_async._inputs import Inputs, numbered
 from duvo_async._options import keyed
 from duvo_async._pacing import Lane
 from duvo_async._protocol import Call
@@ -242,18 +242,15 @@ async def _next_key(keys: AsyncIterator[tuple[int, str]], index: int) -> str:
     raise ValueError(f"idempotency_keys ended after {index}, before the messages did")
 
 
-async def _numbered(inputs: Inputs[_T], batch: Batch) -> AsyncIterator[tuple[int, _T]]:
+def _numbered(inputs: Inputs[_T], batch: Batch) -> AsyncIterator[tuple[int, _T]]:
     """Read inputs one by one, those of a blocking caller in his thread."""
+    if isinstance(inputs, (list, tuple, AsyncIterable)) or not batch.blocking:
+        return numbered(inputs)
+    return _in_step(inputs, batch)
+
+
+async def _in_step(inputs: Iterable[_T], batch: Batch) -> AsyncIterator[tuple[int, _T]]:
     index = 0
-    if isinstance(inputs, AsyncIterable):
-        async for each in inputs:
-            yield index, each
-            index += 1
-        return
-    if isinstance(inputs, (list, tuple)) or not batch.blocking:
-        for index, each in enumerate(inputs):
-            yield index, each
-        return
     started = await batch.in_step(lambda: invoke(iter, inputs))
     iterator = cast("Iterator[object]", started)
     while (value := await batch.in_step(lambda: invoke(_step, iterator))) is not _END:

@@ -1,8 +1,7 @@
 """Many durable runs: a workflow for each, and their outcomes as they end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Sequence
 
 from attrs import evolve
 from temporalio.client import Client
@@ -10,7 +9,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from duvo_async._callbacks import OnHumanRequest, check_wait
-from duvo_async._inputs import Inputs, check_inputs
+from duvo_async._inputs import Inputs, check_inputs, numbered
 from duvo_async._items import AsyncItems
 from duvo_async.models import RunOutcome
 from duvo_async.settings import check_count
@@ -18,8 +17,6 @@ from duvo_async.temporal.data import HEARTBEAT_TIMEOUT, DurableRun, OnCancel
 from duvo_async.temporal.following import INPUT, Batch, Followed, digest_of, patiently
 from duvo_async.temporal.worker import TASK_QUEUE
 from duvo_async.temporal.workflow import DuvoRunWorkflow
-
-_T = TypeVar("_T")
 
 MAX_OUTSTANDING = 1000
 _UNUSABLE = "'\"\\"
@@ -145,7 +142,7 @@ class _Feed:
             await self._batch.close()
 
     async def _feed(self) -> None:
-        async for index, message in _numbered(self._items):
+        async for index, message in numbered(self._items):
             await self._batch.room(self._max_outstanding)
             durable = evolve(self._durable, message=message)
             digest = digest_of(durable)
@@ -172,15 +169,3 @@ class _Feed:
             return True
 
         return await patiently(start)
-
-
-async def _numbered(items: Inputs[_T]) -> AsyncIterator[tuple[int, _T]]:
-    index = 0
-    if isinstance(items, AsyncIterable):
-        async for each in items:
-            yield index, each
-            index += 1
-        return
-    for each in items:
-        yield index, each
-        index += 1
